@@ -1,0 +1,164 @@
+//! One function out of the two forms of a sequence.
+//!
+//! ```text
+//! fn name(slots, …) -> R {
+//!     fn attempt(…) -> Option<(exit, outputs)>   the section, once, for each architecture
+//!     fn portable(…) -> (exit, outputs)          the same over *mut T, which the caller owns
+//!     fn slow(…) -> (exit, outputs)              cold: attempts again, then portable under `exclusive`
+//!
+//!     match attempt(…) or slow(…) { exit 1 => { outputs; return …; } …, exit 0 => { outputs; tail } }
+//! }
+//! ```
+//!
+//! The attempt is inlined into the caller once; everything that is not the common case is behind one call.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{FnArg, GenericParam, Pat};
+
+use crate::check::slots_param;
+use crate::ir::Sequence;
+use crate::lower::{self, portable};
+use crate::parse::Source;
+
+pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenStream> {
+    let Source { attrs, vis, sig, .. } = source;
+    let (slots, slots_type) = slots_param(source)?;
+    let unsafety = &sig.unsafety;
+    let (generics, where_clause) = (&sig.generics.params, &sig.generics.where_clause);
+    let turbofish = sig.generics.params.iter().filter_map(|param| match param {
+        GenericParam::Type(ty) => Some(&ty.ident),
+        GenericParam::Const(constant) => Some(&constant.ident),
+        GenericParam::Lifetime(_) => None,
+    });
+    let turbofish = quote!(::<#(#turbofish),*>);
+    let names: Vec<_> = sequence.params.iter().map(|param| &param.name).collect();
+    let types: Vec<_> = sequence.params.iter().map(|param| &param.ty.rust).collect();
+    let outputs = lower::output_types(sequence);
+    let body = portable::lower(source, sequence);
+
+    let mut sections = TokenStream::new();
+    for (arch, lower) in lower::BACKENDS.iter().copied() {
+        let (arch, section) = (format_ident!("{arch}"), lower(sequence, &sig.ident)?.tokens);
+        sections.extend(quote!(::perseq::__on! { #arch #section }));
+    }
+
+    let quiet = quote! {
+        #[allow(
+            unused,
+            unconditional_panic,
+            clippy::all,
+            clippy::pedantic,
+            clippy::undocumented_unsafe_blocks,
+            clippy::multiple_unsafe_ops_per_block
+        )]
+    };
+    // Errors point to the function; names are those of this expansion, wherever the function's own name comes from.
+    let at = sig.ident.span().resolved_at(Span::call_site());
+    let nested = quote_spanned! {at=>
+        #quiet
+        #[inline(always)]
+        unsafe fn __attempt<#generics>(
+            #slots: &#slots_type,
+            #(#names: #types),*
+        ) -> ::core::option::Option<(::core::primitive::u32, #outputs)> #where_clause {
+            let __base = ::perseq::section::Slots::base(#slots);
+            unsafe {
+                #sections
+                ::perseq::__on! { none ::core::option::Option::None }
+            }
+        }
+        #quiet
+        #unsafety fn __portable<#generics>(
+            #slots: *mut <#slots_type as ::perseq::section::Slots>::Item,
+            __cpu: ::core::primitive::u32,
+            #(#names: #types),*
+        ) -> (::core::primitive::u32, #outputs) #where_clause {
+            #body
+        }
+    };
+    let exits = exits(sequence);
+    let end = lower::bind_outputs(sequence, &sequence.exits[0], &format_ident!("__outputs"));
+    let tail = &source.tail;
+    let slow = match &source.slow_path {
+        None => quote! {
+            #quiet
+            #[cold]
+            #[inline(never)]
+            unsafe fn __slow<#generics>(
+                #slots: &#slots_type,
+                #(#names: #types),*
+            ) -> (::core::primitive::u32, #outputs) #where_clause {
+                unsafe {
+                    ::perseq::section::slow(
+                        #slots,
+                        || __attempt #turbofish(#slots, #(#names),*),
+                        |__slot, __cpu| __portable #turbofish(__slot, __cpu, #(#names),*),
+                    )
+                }
+            }
+        },
+        Some(_) => quote! {
+            #quiet
+            #[cold]
+            #[inline(never)]
+            unsafe fn __retry<#generics>(
+                #slots: &#slots_type,
+                #(#names: #types),*
+            ) -> ::core::option::Option<(::core::primitive::u32, #outputs)> #where_clause {
+                unsafe { ::perseq::section::retry(|| __attempt #turbofish(#slots, #(#names),*)) }
+            }
+        },
+    };
+    let refused = match &source.slow_path {
+        None => quote!(unsafe { __slow #turbofish(#slots, #(#names),*) }),
+        Some(path) => {
+            let args = source.sig.inputs.iter().filter_map(|input| match input {
+                FnArg::Typed(arg) => match &*arg.pat {
+                    Pat::Ident(name) => Some(&name.ident),
+                    _ => None,
+                },
+                FnArg::Receiver(_) => None,
+            });
+            quote! {
+                match unsafe { __retry #turbofish(#slots, #(#names),*) } {
+                    ::core::option::Option::Some(taken) => taken,
+                    ::core::option::Option::None => return #path(#(#args),*),
+                }
+            }
+        }
+    };
+    Ok(quote_spanned! {at=>
+        #(#attrs)*
+        #[inline]
+        #[allow(clippy::undocumented_unsafe_blocks, clippy::missing_inline_in_public_items)]
+        #vis #sig {
+            #nested
+            #slow
+            // SAFETY: the section was checked to touch only the slot that its gate guards, and what the caller of
+            // an `unsafe fn` promises.
+            #[allow(unused_variables)]
+            let (__exit, __outputs) = match unsafe { __attempt #turbofish(#slots, #(#names),*) } {
+                ::core::option::Option::Some(taken) => taken,
+                ::core::option::Option::None => #refused,
+            };
+            #exits
+            #end
+            #tail
+        }
+    })
+}
+
+/// Branches to the code after each exit but the end.
+fn exits(sequence: &Sequence) -> TokenStream {
+    if sequence.exits.len() == 1 {
+        return TokenStream::new();
+    }
+    let outputs = format_ident!("__outputs");
+    let arms = sequence.exits.iter().enumerate().skip(1).map(|(number, exit)| {
+        let number = number as u32;
+        let (bind, then) = (lower::bind_outputs(sequence, exit, &outputs), &exit.then);
+        quote!(#number => { #bind #then })
+    });
+    quote!(match __exit { #(#arms)* _ => {} })
+}

@@ -1,0 +1,83 @@
+//! s390x Linux: the thread block, found through the access registers 0 and 1, and the clock.
+//!
+//! Source: ELF Application Binary Interface s390x Supplement.
+
+use core::arch::asm;
+
+mod block;
+mod no_counters;
+
+pub(crate) use block::*;
+pub(crate) use no_counters::rdpmc;
+
+/// Lets through what `sequence!` lowered for this architecture, by its name.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __on {
+    (s390x $($tokens:tt)*) => { $($tokens)* };
+    ($other:ident $($tokens:tt)*) => {};
+}
+
+/// What the sections of this architecture use.
+pub mod exported {
+    use core::arch::asm;
+
+    unsafe extern "C" {
+        #[link_name = thread_symbol!()]
+        static THREAD: u8;
+    }
+
+    /// Offset of the thread block from the thread pointer: a constant, which the compiler may load once for many sections.
+    #[inline(always)]
+    #[must_use]
+    pub fn thread_offset() -> isize {
+        let offset;
+        // SAFETY: loads a word that the linker or the loader wrote, or, in an executable, is a constant.
+        unsafe {
+            asm!(
+                "larl {offset}, {thread}@INDNTPOFF",
+                "lg {offset}, 0({offset})",
+                offset = out(reg_addr) offset,
+                thread = sym THREAD,
+                options(pure, nomem, nostack, preserves_flags),
+            );
+        }
+        offset
+    }
+}
+
+use exported::thread_offset;
+
+/// `area` of the calling thread's block.
+#[inline(always)]
+pub(crate) fn thread_area() -> *mut perseq_abi::Rseq {
+    let block = thread_pointer().wrapping_offset(thread_offset());
+    // SAFETY: the first word of the thread block. Volatile, since a handler may adopt an area for the thread.
+    unsafe { block.cast::<*mut perseq_abi::Rseq>().read_volatile() }
+}
+
+/// The thread pointer.
+#[inline(always)]
+pub(crate) fn thread_pointer() -> *mut u8 {
+    let pointer;
+    // SAFETY: reads the access registers that hold the halves of the thread pointer, by the ABI.
+    unsafe {
+        asm!(
+            "ear {pointer}, %a0",
+            "sllg {pointer}, {pointer}, 32",
+            "ear {pointer}, %a1",
+            pointer = out(reg) pointer,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    };
+    pointer
+}
+
+/// The time-of-day clock: 4096 ticks are a microsecond.
+#[inline]
+pub(crate) fn tsc() -> u64 {
+    let mut ticks = 0_u64;
+    // SAFETY: the instruction is open to everybody, and stores eight bytes.
+    unsafe { asm!("stckf 0({})", in(reg_addr) &raw mut ticks, options(nostack)) };
+    ticks
+}

@@ -1,0 +1,3 @@
+//! Ready-made per-CPU collections, each a few sequences over a [`PerCpu`](crate::PerCpu).
+
+pub mod counter;

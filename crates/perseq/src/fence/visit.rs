@@ -1,0 +1,48 @@
+//! A fence by being there: while the calling thread runs on a CPU, no other thread does, and each that did is
+//! aborted when it goes on.
+//!
+//! The scheduler's switch is the barrier: it orders what ran before on that CPU with what runs after.
+
+use rustix::io::Errno;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use super::FenceError;
+
+/// Runs on `cpu` for a moment and returns with the affinity that was found.
+///
+/// A CPU on which the thread may not run (EINVAL: offline, or outside its cpuset) is taken to run no other thread of this
+/// process either, as its threads share one cpuset.
+pub(super) fn visit(cpu: u32) -> Result<(), FenceError> {
+    if cpu >= crate::cpu::bound() {
+        return Ok(());
+    }
+    let Ok(home) = sched_getaffinity(None) else { return Err(FenceError) };
+    let mut there = CpuSet::new();
+    if cpu as usize >= CpuSet::MAX_CPU {
+        return Err(FenceError);
+    }
+    there.set(cpu as usize);
+    match sched_setaffinity(None, &there) {
+        // The kernel moves the thread before the call returns.
+        Ok(()) => sched_setaffinity(None, &home).map_err(|_| FenceError),
+        Err(Errno::INVAL) => Ok(()),
+        Err(_) => Err(FenceError),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visit_ends_where_it_began() {
+        let before = sched_getaffinity(None).unwrap();
+        for cpu in 0..crate::cpu::possible() {
+            visit(cpu).unwrap();
+        }
+        visit(900).unwrap();
+        visit(u32::MAX).unwrap();
+        let after = sched_getaffinity(None).unwrap();
+        assert!((0..CpuSet::MAX_CPU).all(|cpu| before.is_set(cpu) == after.is_set(cpu)));
+    }
+}

@@ -1,0 +1,72 @@
+//! Per-CPU programming on Linux restartable sequences (rseq).
+//!
+//! A *restartable sequence* is a few instructions that work on data of the CPU they run on. The kernel restarts them if
+//! the thread was preempted, migrated or interrupted by a signal in between, so they need no atomic instruction
+//! and no lock: an increment of a shared counter costs what an increment costs.
+//!
+//! ```
+//! use perseq::{Counter, PerCpu, sequence};
+//!
+//! static REQUESTS: Counter = Counter::new();
+//!
+//! struct Highest {
+//!     value: u64,
+//! }
+//!
+//! sequence! {
+//!     /// Raises the running CPU's highest value to `candidate`; says whether that changed it.
+//!     fn raise(highest: &PerCpu<Highest>, candidate: u64) -> bool {
+//!         let value: u64 = highest.value;
+//!         if value >= candidate { return false; }
+//!         commit highest.value = candidate;
+//!         true
+//!     }
+//! }
+//!
+//! REQUESTS.add(1);
+//! let highest = PerCpu::new(|_cpu| Highest { value: 0 });
+//! assert!(raise(&highest, 7));
+//! assert_eq!(REQUESTS.sum(), 1);
+//! ```
+//!
+//! Four ideas carry everything:
+//!
+//! - [`sequence!`] compiles one source to a restartable section for the architecture, and to ordinary Rust.
+//! - Every slot of a [`PerCpu`] has a gate, which a sequence checks inside its section. Threads that are not registered
+//!   with the kernel meet a gate that is closed for ever.
+//! - [`PerCpu::exclusive`] closes a gate, fences the CPU and hands out a real `&mut T`, from any thread and for
+//!   any CPU. It is the slow path of every sequence, so nothing ever waits for a retry to succeed.
+//! - Where restartable sequences do not exist, every sequence takes that slow path, and [`status()`] says why.
+//!   `PERSEQ=off` in the environment asks for the same.
+//!
+//! # Signal safety and threads
+//! Sequences, [`Counter`] and [`PerCpu::exclusive`] may be used in signal handlers, before `main`, in destructors of
+//! thread-local values, and after `fork`. Creating a [`PerCpu`] may not be done in a signal handler. A thread must have
+//! thread-local storage of its own: one made by a raw `clone` that shares its parent's thread pointer, or the child of a
+//! `vfork`, may not use this crate (nor most of libc).
+#![no_std]
+
+extern crate self as perseq;
+#[cfg(test)]
+extern crate std;
+
+mod arch;
+pub mod collections;
+pub mod cpu;
+pub mod fence;
+mod percpu;
+pub mod registration;
+#[doc(hidden)]
+pub mod section;
+mod sys;
+
+pub use collections::counter::{Counter, Counters};
+pub use fence::{fence, fence_all};
+pub use percpu::{ByCid, ByCpu, ExclusiveError, Index, LazyPerCpu, PerCid, PerCpu};
+pub use registration::status::{Status, status};
+pub use sys::AllocError;
+
+/// Compiles restartable sequences.
+///
+#[doc = include_str!("sequence.md")]
+pub use perseq_macros::sequence;

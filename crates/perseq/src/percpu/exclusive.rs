@@ -1,0 +1,103 @@
+//! Owning a gate: signals held back, forks held off, and the gate given back however the owner leaves.
+//!
+//! A fork copies memory in the middle of whatever other threads do. So that no child is born with a slot in the
+//! middle of a change, forks and owners exclude each other, as malloc does it. Each owner is counted in [`OWNERS`], each fork
+//! ([`pthread_atfork`](libc::pthread_atfork)) in [`FORKS`]:
+//!
+//! ```text
+//! owner: OWNERS += 1; if FORKS != 0 { OWNERS -= 1; wait for FORKS == 0; again }      both sequentially
+//! fork:  FORKS += 1; wait, for a bounded time, until OWNERS is what this thread holds     consistent
+//! ```
+//!
+//! Of an owner and a fork that come at the same time, at least one sees the other. A thread that holds a gate already, or that
+//! is forking itself (and runs a signal handler, or another library's fork handler), does not wait for forks: they wait for
+//! it. A fork that bypasses the handlers (`_Fork`, raw `clone`) leaves gates to be taken over.
+
+#[cfg(all(target_os = "linux", not(miri)))]
+mod fork;
+
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use super::gate::{Gate, Refusal};
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(crate) use fork::prepare_for_fork;
+
+use crate::{arch, sys};
+
+/// The number of gates that threads of this process own or wait for.
+static OWNERS: AtomicU32 = AtomicU32::new(0);
+/// The number of forks under way.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+/// How long owner and fork wait for each other in one sleep, in milliseconds.
+const SLEEP: u32 = 10;
+
+/// The gate is owned by the calling thread until this is dropped.
+pub(crate) struct Owned<'g> {
+    gate: &'g Gate,
+    /// Dropped after `drop` has opened the gate.
+    _signals: sys::SignalsHeld,
+    /// The thread that acquired it must give it back.
+    not_send: PhantomData<*const ()>,
+}
+
+impl<'g> Owned<'g> {
+    /// Acquires `gate` for the calling thread. Fencing the CPU is up to the caller. Async-signal-safe.
+    pub(crate) fn acquire(gate: &'g Gate) -> Result<Self, Refusal> {
+        let signals = sys::SignalsHeld::new();
+        let outermost = change_depth(1) == 1;
+        count_in(outermost);
+        match gate.acquire(sys::thread_id()) {
+            Ok(()) => Ok(Self { gate, _signals: signals, not_send: PhantomData }),
+            Err(refusal) => {
+                count_out();
+                Err(refusal)
+            }
+        }
+    }
+}
+
+impl Drop for Owned<'_> {
+    fn drop(&mut self) {
+        self.gate.release();
+        count_out();
+    }
+}
+
+/// Counts an owner, after the forks that are under way unless it must not wait for them.
+fn count_in(outermost: bool) {
+    loop {
+        let forks = FORKS.load(Ordering::SeqCst);
+        if forks != 0 && outermost {
+            sys::wait(&FORKS, forks, SLEEP);
+            continue;
+        }
+        OWNERS.fetch_add(1, Ordering::SeqCst);
+        if !outermost || FORKS.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        uncount();
+    }
+}
+
+fn count_out() {
+    uncount();
+    change_depth(-1);
+}
+
+fn uncount() {
+    OWNERS.fetch_sub(1, Ordering::SeqCst);
+    if FORKS.load(Ordering::SeqCst) != 0 {
+        sys::wake_all(&OWNERS);
+    }
+}
+
+/// Adds to the number of gates that the calling thread holds or waits for (and forks that it makes), and returns it.
+fn change_depth(by: i32) -> u32 {
+    let Some(block) = arch::thread_block() else { return 1 };
+    // SAFETY: the thread's own block. Signals are held back.
+    let depth = unsafe { &block.as_ref().exclusive_depth };
+    depth.set(depth.get().wrapping_add_signed(by));
+    depth.get()
+}

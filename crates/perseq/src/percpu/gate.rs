@@ -1,0 +1,139 @@
+//! The gate: the word at the head of a slot that says whether a sequence may pass, and who owns the slot if not.
+//!
+//! States: `CLOSED` (0: for ever, and what untouched memory holds), `OPEN` (1), or owned: the owner's thread id shifted left
+//! by one, plus [`WAITERS`] if somebody sleeps until it opens.
+//!
+//! ```text
+//! section: … if gate != OPEN leave; … commit          (all on one CPU, aborted by a fence)
+//! acquire: compare-and-swap OPEN → owner (sequentially consistent); then fence the CPU
+//! release: swap → OPEN (release); wake those who sleep
+//! ```
+//!
+//! Why the owner is alone: a section that read OPEN began before the swap was visible to its CPU, so the fence, which comes
+//! after the swap, finds it finished or aborts it. A section that begins later reads the owner. Other owners are kept
+//! out by the compare-and-swap. What the owner wrote is seen by the sections after it, because they read OPEN, which was
+//! stored with release, before anything else in the slot.
+//!
+//! Nothing waits for ever for an owner that is gone (a thread that died in a fork, or was killed by the debugger): whoever
+//! waits looks from time to time whether the owner still exists, and takes the gate over if not. For a sequence's slow path
+//! that is safe at any point, since it changes its slot with one store; what a closure did by halves stays so.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::sys;
+
+/// See the [module](self).
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct Gate(AtomicU32);
+
+const CLOSED: u32 = 0;
+const OPEN: u32 = 1;
+const WAITERS: u32 = 1 << 31;
+
+/// How often a waiter looks before it sleeps; most owners are done by then.
+const SPINS: u32 = 200;
+/// How long a waiter sleeps before it looks whether the owner still exists, in milliseconds.
+const PATIENCE: u32 = 20;
+
+/// What stands at the head of a slot: a gate, or nothing.
+pub trait Head {
+    /// The item is ready: lets sequences pass, if there is a gate.
+    fn ready(&self);
+    /// Whether the item is ready.
+    fn is_ready(&self) -> bool;
+    /// The item is about to be dropped.
+    fn retire(&self);
+}
+
+impl Head for Gate {
+    fn ready(&self) {
+        self.release();
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Acquire) == OPEN
+    }
+
+    fn retire(&self) {
+        self.0.store(CLOSED, Ordering::Release);
+    }
+}
+
+/// No gate.
+#[derive(Debug)]
+pub struct Absent;
+
+impl Head for Absent {
+    fn ready(&self) {}
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn retire(&self) {}
+}
+
+/// Why a gate could not be acquired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The slot does not exist.
+    Closed,
+    /// The calling thread owns it already.
+    Mine,
+}
+
+impl Gate {
+    /// A gate through which sequences pass.
+    pub(crate) const fn open() -> Self {
+        Self(AtomicU32::new(OPEN))
+    }
+
+    /// Waits until the gate is open and closes it for everybody but the calling thread, whose id is `me`.
+    ///
+    /// The caller has signals held back: a handler on this thread would wait for the thread it interrupts.
+    pub(crate) fn acquire(&self, me: u32) -> Result<(), Refusal> {
+        let mine = me << 1;
+        let mut spins = 0;
+        loop {
+            let seen = match self.0.compare_exchange(OPEN, mine, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(seen) => seen,
+            };
+            let owner = seen & !WAITERS;
+            match owner {
+                CLOSED => return Err(Refusal::Closed),
+                // It opened in between.
+                OPEN => continue,
+                _ if owner == mine => return Err(Refusal::Mine),
+                _ => {}
+            }
+            if spins < SPINS {
+                spins += 1;
+                core::hint::spin_loop();
+                continue;
+            }
+            let sleeping = owner | WAITERS;
+            if seen != sleeping
+                && self.0.compare_exchange(seen, sleeping, Ordering::Relaxed, Ordering::Relaxed).is_err()
+            {
+                continue;
+            }
+            sys::wait(&self.0, sleeping, PATIENCE);
+            if self.0.load(Ordering::Relaxed) == sleeping
+                && !sys::thread_exists(owner >> 1)
+                // Others may sleep as we did: they are woken when we open.
+                && self.0.compare_exchange(sleeping, mine | WAITERS, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+            {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Opens the gate that the caller owns, or one of a slot whose data is ready for the first time.
+    pub(crate) fn release(&self) {
+        if self.0.swap(OPEN, Ordering::Release) & WAITERS != 0 {
+            sys::wake_all(&self.0);
+        }
+    }
+}

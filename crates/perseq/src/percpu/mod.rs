@@ -1,0 +1,368 @@
+//! [`PerCpu<T>`]: a `T` for each CPU, in a slot with a gate.
+//!
+//! Invariant: the item of a slot is valid whenever its gate is open, and only three parties ever touch it: a section that
+//! passed the gate on that CPU (one at a time, because sections on one CPU abort each other), the owner of the
+//! gate, and whoever has `&mut PerCpu`.
+
+mod exclusive;
+mod gate;
+mod lazy;
+mod stripes;
+
+use core::cell::UnsafeCell;
+use core::marker::PhantomData;
+use core::mem::offset_of;
+use core::ptr::NonNull;
+
+pub(crate) use exclusive::Owned;
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(crate) use exclusive::prepare_for_fork;
+pub(crate) use gate::Gate;
+use gate::{Head, Refusal};
+pub use lazy::LazyPerCpu;
+use stripes::Shape;
+
+use crate::arch::AlignWords;
+use crate::registration::Registered;
+use crate::section::{Gated, Slots};
+use crate::sys::AllocError;
+use crate::{cpu, fence};
+
+/// How the slots of a [`PerCpu`] are numbered.
+pub trait Index: sealed::Sealed {
+    /// By concurrency id instead of CPU number.
+    #[doc(hidden)]
+    const BY_CID: bool;
+    /// What stands at the head of a slot.
+    #[doc(hidden)]
+    type Gate: gate::Head;
+    /// The base of slots that are not made yet.
+    #[doc(hidden)]
+    const UNMADE: usize = 0;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::ByCpu {}
+    impl Sealed for super::ByCid {}
+    impl Sealed for super::Ungated {}
+}
+
+/// Slots are numbered by CPU (`cpu_id`).
+#[derive(Clone, Copy, Debug)]
+pub struct ByCpu;
+
+/// Slots are numbered by concurrency id (`mm_cid`), or by CPU where the kernel has none: memory is touched in proportion to
+/// the threads that run at once, not to the CPUs of the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct ByCid;
+
+/// Slots by CPU that nobody ever owns, for sequences whose slow path is elsewhere: without a gate, which is a load and a branch
+/// less. The section looks at the CPU's number and the base instead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ungated;
+
+impl Index for ByCpu {
+    const BY_CID: bool = false;
+    type Gate = Gate;
+}
+
+impl Index for ByCid {
+    const BY_CID: bool = true;
+    type Gate = Gate;
+}
+
+impl Index for Ungated {
+    const BY_CID: bool = false;
+    type Gate = gate::Absent;
+    const UNMADE: usize = crate::section::UNMADE;
+}
+
+/// A slot: the gate, then the item.
+#[repr(C)]
+struct Slot<T, I: Index> {
+    gate: I::Gate,
+    aligned: AlignWords,
+    value: T,
+}
+
+/// A `T` for each possible CPU.
+///
+/// Sequences ([`sequence!`](crate::sequence)) work on the slot of the CPU they run on, for the price of plain loads and
+/// stores. Anything else goes through [`exclusive`](Self::exclusive).
+///
+/// ```
+/// use perseq::{PerCpu, sequence};
+///
+/// struct Stats { packets: u64, bytes: u64 }
+///
+/// sequence! {
+///     /// Both fields of one CPU, as they were at one moment.
+///     fn read(stats: &PerCpu<Stats>) -> (u64, u64) {
+///         let packets: u64 = stats.packets;
+///         let bytes: u64 = stats.bytes;
+///         (packets, bytes)
+///     }
+/// }
+///
+/// let stats = PerCpu::new(|_cpu| Stats { packets: 0, bytes: 0 });
+/// for cpu in 0..stats.slots() {
+///     stats.exclusive(cpu, |stats| {
+///         stats.packets += 1;
+///         stats.bytes += 100;
+///     })?;
+/// }
+/// assert_eq!(read(&stats), (1, 100));
+/// # Ok::<(), perseq::ExclusiveError>(())
+/// ```
+#[repr(transparent)]
+pub struct PerCpu<T, I: Index = ByCpu> {
+    /// Slot 0.
+    base: NonNull<u8>,
+    /// Items are written through `&self`, so a `PerCpu<T>` is not a `PerCpu` of a type that `T` could stand for.
+    owns: PhantomData<(UnsafeCell<T>, I)>,
+}
+
+/// A [`PerCpu`] whose slots are numbered by concurrency id.
+pub type PerCid<T> = PerCpu<T, ByCid>;
+
+// SAFETY: the items move with it, and whoever has it may drop them.
+unsafe impl<T: Send, I: Index> Send for PerCpu<T, I> {}
+// SAFETY: through `&PerCpu` an item is reached by one party at a time (see the module), from any thread: so it is sent
+// between threads, and never shared.
+unsafe impl<T: Send, I: Index> Sync for PerCpu<T, I> {}
+
+/// Why [`PerCpu::exclusive`] did not run its closure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExclusiveError {
+    /// There is no slot of this number: the numbers go from 0 to [`PerCpu::slots`].
+    NoSuchSlot(u32),
+    /// The calling thread owns this slot already: `exclusive` was called inside its own closure.
+    Reentrant(u32),
+    /// The CPU could not be fenced: see [`FenceError`](fence::FenceError).
+    Fence(fence::FenceError),
+}
+
+impl core::fmt::Display for ExclusiveError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::NoSuchSlot(index) => write!(f, "there is no slot {index}"),
+            Self::Reentrant(index) => write!(
+                f,
+                "slot {index} is owned by this thread already: use the `&mut` that the outer closure got"
+            ),
+            Self::Fence(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ExclusiveError {}
+
+impl<T> PerCpu<T> {
+    /// Makes a slot for each possible CPU, each item by `init` with the CPU's number. Not for signal handlers.
+    ///
+    /// # Panics
+    /// If there is no memory; see [`try_new`](Self::try_new).
+    #[must_use]
+    #[track_caller]
+    pub fn new(init: impl FnMut(u32) -> T) -> Self {
+        or_panic(Self::make(init))
+    }
+
+    /// [`new`](Self::new), for programs that go on without memory.
+    ///
+    /// # Errors
+    /// [`AllocError`] if the system has none.
+    pub fn try_new(init: impl FnMut(u32) -> T) -> Result<Self, AllocError> {
+        Self::make(init)
+    }
+}
+
+impl<T> PerCid<T> {
+    /// As [`PerCpu::new`], with slots numbered by concurrency id.
+    ///
+    /// # Panics
+    /// If there is no memory; see [`try_by_cid`](Self::try_by_cid).
+    #[must_use]
+    #[track_caller]
+    pub fn by_cid(init: impl FnMut(u32) -> T) -> Self {
+        or_panic(Self::make(init))
+    }
+
+    /// [`by_cid`](Self::by_cid), for programs that go on without memory.
+    ///
+    /// # Errors
+    /// [`AllocError`] if the system has none.
+    pub fn try_by_cid(init: impl FnMut(u32) -> T) -> Result<Self, AllocError> {
+        Self::make(init)
+    }
+}
+
+#[track_caller]
+fn or_panic<T>(made: Result<T, AllocError>) -> T {
+    match made {
+        Ok(made) => made,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+impl<T, I: Index> PerCpu<T, I> {
+    const SHAPE: Shape = {
+        assert!(align_of::<Slot<T, I>>() <= 4096, "an item of a PerCpu is aligned to a page at most");
+        Shape { size: size_of::<Slot<T, I>>(), align: align_of::<Slot<T, I>>() }
+    };
+    const SHIFT: u32 = Self::SHAPE.shift();
+
+    /// Makes the slots.
+    pub(crate) fn make(mut init: impl FnMut(u32) -> T) -> Result<Self, AllocError> {
+        // Dropped if `init` panics: the slots that are open by then are those that are initialised.
+        let slots = Self { base: stripes::allocate(Self::SHAPE)?, owns: PhantomData };
+        for index in 0..slots.slots() {
+            let slot = slots.at(index);
+            // SAFETY: the slot is ours, its gate is closed, and its memory is writable.
+            unsafe {
+                (&raw mut (*slot).value).write(init(index));
+                (*slot).gate.ready();
+            }
+        }
+        Ok(slots)
+    }
+
+    /// The number of slots: one more than the highest possible CPU number.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
+        cpu::possible()
+    }
+
+    /// The item of slot `index`, for reading single words with atomic loads while sequences change them; `None` if there is no
+    /// such slot. Only addresses are computed. A word that is read so may not be changed through the reference that
+    /// [`exclusive`](Self::exclusive) gives, except by atomics.
+    #[must_use]
+    pub fn item(&self, index: u32) -> Option<NonNull<T>> {
+        if index >= self.slots() {
+            return None;
+        }
+        // SAFETY: only an address inside a slot that lives as long as `self` is formed.
+        NonNull::new(unsafe { &raw mut (*self.at(index)).value })
+    }
+
+    /// The items, slot by slot.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        let this = &*self;
+        // SAFETY: `&mut self` keeps everybody else out for as long as the iterator lives, which gives each item once.
+        (0..this.slots()).filter_map(|index| this.item(index)).map(|mut item| unsafe { item.as_mut() })
+    }
+
+    fn at(&self, index: u32) -> *mut Slot<T, I> {
+        self.base.as_ptr().wrapping_add((index as usize) << Self::SHIFT).cast()
+    }
+}
+
+impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
+    /// Closes the gate of slot `index`, fences its CPU, and runs `f` on the item: from any thread, for any CPU, online or not.
+    ///
+    /// Signals are held back meanwhile, and sequences on that CPU wait; so be brief. About 0.3 µs for the CPU one runs on,
+    /// 2 to 3 µs for another. If `f` panics the gate opens all the same. Async-signal-safe if `f` is.
+    ///
+    /// `f` may call `exclusive` on other slots; threads that do so in different orders can wait for each other, as with
+    /// any lock. It must not fork: the child would own the slot under the parent's name.
+    ///
+    /// # Errors
+    /// See [`ExclusiveError`]; `f` is not run then.
+    pub fn exclusive<R>(&self, index: u32, f: impl FnOnce(&mut T) -> R) -> Result<R, ExclusiveError> {
+        // SAFETY: the slot is ours while this runs (see `gate`). Whoever reads single words of it meanwhile, through
+        // `item`, has promised that its words are not written through this reference.
+        self.exclusive_ptr(index, |mut item| f(unsafe { item.as_mut() }))
+    }
+
+    /// [`exclusive`](Self::exclusive) without a reference, for items whose words other threads read meanwhile.
+    pub(crate) fn exclusive_ptr<R>(
+        &self,
+        index: u32,
+        f: impl FnOnce(NonNull<T>) -> R,
+    ) -> Result<R, ExclusiveError> {
+        let item = self.item(index).ok_or(ExclusiveError::NoSuchSlot(index))?;
+        // SAFETY: a slot of a possible CPU lives as long as `self`, and a gate is shared by design.
+        let owned = Owned::acquire(unsafe { &(*self.at(index)).gate }).map_err(|refusal| match refusal {
+            Refusal::Closed => ExclusiveError::NoSuchSlot(index),
+            Refusal::Mine => ExclusiveError::Reentrant(index),
+        })?;
+        Self::quiesce(index).map_err(ExclusiveError::Fence)?;
+        let result = f(item);
+        drop(owned);
+        Ok(result)
+    }
+
+    /// Makes sure that no section which passed the gate of slot `index` before it closed is still under way.
+    fn quiesce(index: u32) -> Result<(), fence::FenceError> {
+        if I::BY_CID {
+            // Which CPU runs the thread with this concurrency id cannot be told.
+            return fence::quiesce(None);
+        }
+        // We run on that CPU ourselves, after the gate was closed: whoever ran there before us was preempted for it, and is
+        // aborted when it goes on. The switch in the scheduler is the barrier.
+        if Registered::current().is_some_and(|me| me.cpu_id() == index) {
+            return Ok(());
+        }
+        fence::quiesce(Some(index))
+    }
+
+    /// The slot that a section of the calling thread would use now.
+    fn here() -> u32 {
+        let by_cid = || Registered::current().and_then(Registered::mm_cid).filter(|_| I::BY_CID);
+        by_cid().unwrap_or_else(cpu::current) % cpu::possible()
+    }
+}
+
+// SAFETY: the slots come from `stripes` with `SHAPE`, whose reservation covers the guards and every number below
+// `cpu::bound()`; gate and value are laid out by `Slot`.
+unsafe impl<T, I: Index<Gate = Gate>> Slots for PerCpu<T, I> {
+    type Item = T;
+    const SHIFT: u32 = Self::SHIFT;
+    const BY_CID: bool = I::BY_CID;
+    const GATED: bool = true;
+    const VALUE_OFFSET: usize = offset_of!(Slot<T, I>, value);
+
+    #[inline]
+    fn base(&self) -> *mut u8 {
+        self.base.as_ptr()
+    }
+}
+
+impl<T, I: Index<Gate = Gate>> Gated for PerCpu<T, I> {
+    #[track_caller]
+    fn exclusive_here<R>(&self, f: impl FnOnce(*mut T, u32) -> R) -> R {
+        let index = Self::here();
+        // A section's CPU, which is not the number of its slot if that is a concurrency id.
+        let cpu = if I::BY_CID { cpu::current() } else { index };
+        match self.exclusive_ptr(index, |item| f(item.as_ptr(), cpu)) {
+            Ok(result) => result,
+            Err(error) => panic!("a sequence cannot take its slow path: {error}"),
+        }
+    }
+}
+
+impl<T, I: Index> Drop for PerCpu<T, I> {
+    fn drop(&mut self) {
+        for index in 0..self.slots() {
+            let slot = self.at(index);
+            // SAFETY: nobody else has the slots any more. A gate that is closed belongs to an item whose `init` panicked, or
+            // which was not reached.
+            unsafe {
+                if (*slot).gate.is_ready() {
+                    (*slot).gate.retire();
+                    (&raw mut (*slot).value).drop_in_place();
+                }
+            }
+        }
+        // SAFETY: allocated with this shape, and every gate is retired.
+        unsafe { stripes::free(self.base, Self::SHAPE) };
+    }
+}
+
+impl<T, I: Index> core::fmt::Debug for PerCpu<T, I> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("PerCpu").field("slots", &self.slots()).finish_non_exhaustive()
+    }
+}

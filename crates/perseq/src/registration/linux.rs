@@ -1,0 +1,318 @@
+//! Registration on Linux.
+
+mod unload;
+
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicIsize, AtomicU8, AtomicU32, Ordering, compiler_fence};
+
+use perseq_abi::{Feature, ORIGINAL_SIZE, Rseq, auxv, known_bad_kernel, membarrier, sys};
+
+use super::status::Owner;
+use super::thread::OWN_ROOM;
+use super::{Reason, ThreadBlock, UNREGISTERED};
+use crate::arch;
+use crate::sys::SignalsHeld;
+
+/// What the process does about registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// libc registers every thread.
+    Libc,
+    /// We register each thread when it first needs it.
+    Own,
+    /// No sections in this process.
+    Off(Reason),
+}
+
+/// 0 until decided, then [`LIBC`], [`OWN`], or [`OFF`] plus the reason. Everything below is written before it.
+static MODE: AtomicU8 = AtomicU8::new(0);
+const LIBC: u8 = 1;
+const OWN: u8 = 2;
+const OFF: u8 = 16;
+
+/// libc's area, relative to the thread pointer.
+static LIBC_OFFSET: AtomicIsize = AtomicIsize::new(0);
+/// Bytes that areas are registered with; 0 while it is not known with how many libc does it.
+static REGISTERED: AtomicU32 = AtomicU32::new(0);
+/// Bytes that the kernel maintains.
+static FEATURE_SIZE: AtomicU32 = AtomicU32::new(0);
+/// The pthread key whose destructor unregisters our own area, plus 1; 0 if there is none.
+static EXIT_KEY: AtomicU32 = AtomicU32::new(0);
+
+/// Runs before `main` and before the constructors of most libraries, while the process has one thread: so that nothing
+/// of this ever happens in a signal handler.
+#[used]
+#[unsafe(link_section = ".init_array.00099")]
+static AT_LOAD: extern "C" fn() = {
+    extern "C" fn at_load() {
+        crate::percpu::prepare_for_fork();
+        unload::prepare_for_fork();
+        mode();
+    }
+    at_load
+};
+
+/// What this process does; decided on the first call. Async-signal-safe once decided.
+fn mode() -> Mode {
+    match MODE.load(Ordering::Acquire) {
+        0 => decide(),
+        LIBC => Mode::Libc,
+        OWN => Mode::Own,
+        off => Mode::Off(reason(off - OFF)),
+    }
+}
+
+/// The inverse of `as u8`.
+const fn reason(value: u8) -> Reason {
+    match value {
+        1 => Reason::Environment,
+        3 => Reason::NoSyscall,
+        4 => Reason::Forbidden,
+        5 => Reason::Unknown,
+        6 => Reason::BrokenKernel,
+        7 => Reason::NoMembarrier,
+        8 => Reason::Foreign,
+        9 => Reason::Ending,
+        _ => Reason::Target,
+    }
+}
+
+/// Whether no section is ever run in this process. Async-signal-safe once decided.
+pub(crate) fn is_off() -> bool {
+    matches!(mode(), Mode::Off(_))
+}
+
+/// Two threads that decide at the same time decide the same.
+#[cold]
+fn decide() -> Mode {
+    let mode = match unavailable() {
+        Some(reason) => Mode::Off(reason),
+        None => {
+            FEATURE_SIZE.store(auxv::feature_size(), Ordering::Relaxed);
+            match libc_area() {
+                Some((offset, size)) if size > 0 => {
+                    LIBC_OFFSET.store(offset, Ordering::Relaxed);
+                    unload::prepare();
+                    Mode::Libc
+                }
+                _ => {
+                    REGISTERED.store(own_length(), Ordering::Relaxed);
+                    create_exit_key();
+                    unload::forbid();
+                    Mode::Own
+                }
+            }
+        }
+    };
+    let byte = match mode {
+        Mode::Libc => LIBC,
+        Mode::Own => OWN,
+        Mode::Off(reason) => OFF + reason as u8,
+    };
+    MODE.store(byte, Ordering::Release);
+    mode
+}
+
+/// Why no section can be run in this process, if so.
+fn unavailable() -> Option<Reason> {
+    if !arch::LOWERED {
+        return Some(Reason::Target);
+    }
+    if environment_says_off() {
+        return Some(Reason::Environment);
+    }
+    let uname = rustix::system::uname();
+    if let (Ok(machine), Ok(release)) = (uname.machine().to_str(), uname.release().to_str())
+        && known_bad_kernel(machine, release).is_some()
+    {
+        return Some(Reason::BrokenKernel);
+    }
+    match sys::available() {
+        Ok(()) => {}
+        Err(sys::Error::NoSys) => return Some(Reason::NoSyscall),
+        Err(sys::Error::Perm) => return Some(Reason::Forbidden),
+        Err(_) => return Some(Reason::Unknown),
+    }
+    // The query alone proves nothing: emulators pass it on to a kernel that knows nothing of their threads.
+    if !membarrier::claimed() || membarrier::register().is_err() {
+        return Some(Reason::NoMembarrier);
+    }
+    None
+}
+
+fn environment_says_off() -> bool {
+    // SAFETY: the name is a C string. Reading the environment races with a program that changes it from another
+    // thread; at load time there is none.
+    let value = unsafe { libc::getenv(c"PERSEQ".as_ptr()) };
+    // SAFETY: getenv gives null or a C string.
+    !value.is_null() && unsafe { core::ffi::CStr::from_ptr(value) } == c"off"
+}
+
+/// `__rseq_offset` and `__rseq_size` of libc, if it has them.
+fn libc_area() -> Option<(isize, u32)> {
+    #[cfg(target_feature = "crt-static")]
+    return arch::static_libc_area();
+    #[cfg(not(target_feature = "crt-static"))]
+    {
+        // SAFETY: both names are C strings.
+        let (offset, size) = unsafe {
+            (
+                libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_offset".as_ptr()).cast::<isize>(),
+                libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_size".as_ptr()).cast::<u32>(),
+            )
+        };
+        if offset.is_null() || size.is_null() {
+            return None;
+        }
+        // SAFETY: glibc exports both as constants of these types (`sys/rseq.h`), set before any of our code runs.
+        Some(unsafe { (*offset, *size) })
+    }
+}
+
+/// Bytes to register our own area with: all that the kernel maintains if there is room, else the original 32.
+fn own_length() -> u32 {
+    let (size, align) = (auxv::feature_size(), auxv::align());
+    let whole = size.next_multiple_of(align.max(1));
+    let fits = whole as usize <= OWN_ROOM && align as usize <= align_of::<ThreadBlock>();
+    if size > ORIGINAL_SIZE && fits { whole } else { ORIGINAL_SIZE }
+}
+
+/// Whether the kernel maintains a field in the areas of this process.
+pub(crate) fn has(feature: Feature) -> bool {
+    feature.available(FEATURE_SIZE.load(Ordering::Relaxed), REGISTERED.load(Ordering::Relaxed))
+}
+
+/// Bytes that areas are registered with (0: not known yet), and bytes that the kernel maintains.
+pub(crate) fn sizes() -> (u32, u32) {
+    (REGISTERED.load(Ordering::Relaxed), FEATURE_SIZE.load(Ordering::Relaxed))
+}
+
+/// Makes the calling thread's block point to its registered area; says whether it does. Async-signal-safe.
+#[cold]
+pub(crate) fn adopt() -> bool {
+    let Some(block) = arch::thread_block() else { return false };
+    // SAFETY: the thread's own block, which lives as long as the thread and is shared with nobody.
+    let block = unsafe { block.as_ref() };
+    if block.area.get() != UNREGISTERED.area() {
+        return true;
+    }
+    if block.refused.get() != 0 {
+        return false;
+    }
+    // A handler that adopts in the middle of this would be overwritten.
+    let _signals = SignalsHeld::new();
+    if block.area.get() != UNREGISTERED.area() {
+        return true;
+    }
+    let area = match mode() {
+        Mode::Off(_) => return false,
+        Mode::Libc => verified_libc_area(),
+        Mode::Own => register_own(block),
+    };
+    // SAFETY: an area that the kernel has registered for this thread, so it has written the fields.
+    let believable =
+        |area: &*mut Rseq| unsafe { (&raw const (**area).cpu_id).read_volatile() }.cast_signed() >= 0;
+    let Some(area) = area.filter(believable) else {
+        block.refused.set(Reason::Foreign as u8);
+        return false;
+    };
+    // The hook unregisters our own area.
+    let key = EXIT_KEY.load(Ordering::Relaxed);
+    if key != 0 {
+        // SAFETY: the key was created. Keys that are made while a program starts are among the first 32, which live in the
+        // thread descriptor; for one of a library that is loaded late, glibc allocates.
+        unsafe { libc::pthread_setspecific(key - 1, area.cast_const().cast()) };
+    }
+    let by_cid = if has(Feature::MmCid) { offset_of!(Rseq, mm_cid) } else { offset_of!(Rseq, cpu_id) };
+    block.index.set(by_cid);
+    unload::enter(area);
+    block.area.set(area);
+    true
+}
+
+/// Who owns the calling thread's area, or why it has none.
+pub(crate) fn owner() -> Result<Owner, Reason> {
+    let active = adopt();
+    match mode() {
+        Mode::Off(reason) => Err(reason),
+        Mode::Libc if active => Ok(Owner::Libc),
+        Mode::Own if active => Ok(Owner::Perseq),
+        // SAFETY: as in `adopt`.
+        _ => Err(arch::thread_block()
+            .map_or(Reason::Target, |block| reason(unsafe { block.as_ref() }.refused.get()))),
+    }
+}
+
+/// libc's area of this thread, if the kernel confirms that it is registered.
+fn verified_libc_area() -> Option<*mut Rseq> {
+    let area: *mut Rseq = arch::thread_pointer().wrapping_offset(LIBC_OFFSET.load(Ordering::Relaxed)).cast();
+    let known = REGISTERED.load(Ordering::Relaxed);
+    if known != 0 {
+        return sys::is_registered(area, known).then_some(area);
+    }
+    // With how many bytes libc registers differs between versions and distributions, and it does not say: the kernel
+    // confirms the right number.
+    let length = (ORIGINAL_SIZE..=1024).step_by(4).find(|&length| sys::is_registered(area, length))?;
+    REGISTERED.store(length, Ordering::Relaxed);
+    Some(area)
+}
+
+/// Registers the area in the thread block.
+fn register_own(block: &ThreadBlock) -> Option<*mut Rseq> {
+    let area: *mut Rseq = block.own.0.get().cast();
+    let length = REGISTERED.load(Ordering::Relaxed);
+    // SAFETY: the room belongs to this thread alone and is not registered, or its block would say so; the kernel wants zeros.
+    unsafe { area.cast::<u8>().write_bytes(0, OWN_ROOM) };
+    // SAFETY: aligned and long enough by `own_length`; it lives until the thread ends, and `leave` unregisters it
+    // before libc may reuse the memory.
+    unsafe { sys::register(area, length) }.ok()?;
+    Some(area)
+}
+
+/// Arranges for [`leave`] to be called when a thread ends that has registered its area.
+fn create_exit_key() {
+    let mut key = 0;
+    // SAFETY: writes the key on success.
+    if unsafe { libc::pthread_key_create(&raw mut key, Some(leave)) } != 0 {
+        return;
+    }
+    if EXIT_KEY.compare_exchange(0, key + 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+        // SAFETY: ours, and nobody has used it.
+        unsafe { libc::pthread_key_delete(key) };
+    }
+}
+
+/// Ends a thread's use of our own area for good: what it still does in destructors takes the slow path. The area is
+/// unregistered with the length that was registered, since libc may unmap the memory while the thread still runs, and
+/// the kernel would write into it.
+unsafe extern "C" fn leave(_area: *mut libc::c_void) {
+    let Some(block) = arch::thread_block() else { return };
+    // SAFETY: as in `adopt`.
+    let block = unsafe { block.as_ref() };
+    block.refused.set(Reason::Ending as u8);
+    block.area.set(UNREGISTERED.area());
+    compiler_fence(Ordering::Release);
+    // SAFETY: no section of this thread uses the area any more, as the block no longer points to it. Should the
+    // kernel refuse, the area stays registered until the thread is gone, as it would without us.
+    let _ = unsafe { sys::unregister(block.own.0.get().cast(), REGISTERED.load(Ordering::Relaxed)) };
+}
+
+/// The version of the C library, for the report.
+pub(crate) fn libc_version() -> Option<&'static core::ffi::CStr> {
+    #[cfg(all(target_env = "gnu", not(target_feature = "crt-static")))]
+    {
+        type Version = unsafe extern "C" fn() -> *const libc::c_char;
+        // SAFETY: the name is a C string.
+        let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"gnu_get_libc_version".as_ptr()) };
+        if symbol.is_null() {
+            return None;
+        }
+        // SAFETY: glibc's function of this name has this type and returns a constant string.
+        return Some(unsafe {
+            let version = core::mem::transmute::<*mut libc::c_void, Version>(symbol);
+            core::ffi::CStr::from_ptr(version())
+        });
+    }
+    #[allow(unreachable_code, reason = "reached with every other libc")]
+    None
+}

@@ -1,0 +1,116 @@
+//! Linux, by system calls that leave `errno` alone.
+
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::AtomicU32;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+use rustix::thread::futex;
+
+use super::AllocError;
+
+/// The CPU the thread runs on, from the vDSO: right a moment ago.
+pub(crate) fn current_cpu() -> u32 {
+    u32::try_from(rustix::thread::sched_getcpu()).unwrap_or(0)
+}
+
+/// The kernel's id of the calling thread, unique in the system while the thread lives.
+pub(crate) fn thread_id() -> u32 {
+    rustix::thread::gettid().as_raw_pid().unsigned_abs()
+}
+
+/// Whether a thread of this process has this id.
+pub(crate) fn thread_exists(id: u32) -> bool {
+    perseq_abi::sys::thread_exists(id)
+}
+
+/// Sleeps while `*word == expected`, at most `milliseconds`; may wake early.
+pub(crate) fn wait(word: &AtomicU32, expected: u32, milliseconds: u32) {
+    let timeout = rustix::fs::Timespec {
+        tv_sec: i64::from(milliseconds / 1000),
+        tv_nsec: i64::from(milliseconds % 1000) * 1_000_000,
+    };
+    // Any error means "look again", which the caller does.
+    let _ = futex::wait(word, futex::Flags::PRIVATE, expected, Some(&timeout));
+}
+
+/// Wakes all who [`wait`] on `word`.
+pub(crate) fn wake_all(word: &AtomicU32) {
+    // The only errors are bad addresses, which a reference is not.
+    let _ = futex::wake(word, futex::Flags::PRIVATE, i32::MAX.unsigned_abs());
+}
+
+/// Maps `len` bytes of zeros that can be read, starting on a page.
+pub(crate) fn reserve(len: usize) -> Result<NonNull<u8>, AllocError> {
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    // SAFETY: a new anonymous mapping at an address of the kernel's choice overlaps nothing.
+    let at = unsafe { mmap_anonymous(null_mut(), len, ProtFlags::READ, flags) }.map_err(|_| AllocError)?;
+    NonNull::new(at.cast()).ok_or(AllocError)
+}
+
+/// Makes part of a reservation writable, without huge pages: a page that spans the slots of many CPUs would undo
+/// both their placement and the economy of touching only what is used.
+///
+/// # Safety
+/// The range must lie inside one reservation of [`reserve`] and begin on a page.
+pub(crate) unsafe fn make_writable(at: *mut u8, len: usize) -> Result<(), AllocError> {
+    // SAFETY: the range is part of a mapping of ours; making it writable takes nothing away.
+    unsafe {
+        mprotect(at.cast(), len, MprotectFlags::READ | MprotectFlags::WRITE).map_err(|_| AllocError)?;
+        // Advice: a kernel without huge pages refuses it, which is as good.
+        let _ = rustix::mm::madvise(at.cast(), len, rustix::mm::Advice::LinuxNoHugepage);
+    }
+    Ok(())
+}
+
+/// Prefers memory of `node` for the pages of a range that nobody has touched yet. Best effort.
+///
+/// # Safety
+/// As [`make_writable`].
+pub(crate) unsafe fn prefer_node(at: *mut u8, len: usize, node: u32) {
+    const MPOL_PREFERRED: usize = 1;
+    let mut mask = [0_u64; 16];
+    let Some(word) = mask.get_mut(node as usize / 64) else { return };
+    *word = 1 << (node % 64);
+    // SAFETY: mbind changes the policy of a mapping of ours and reads `mask`, whose bits it is told. Its failure
+    // leaves the default policy.
+    unsafe {
+        libc::syscall(libc::SYS_mbind, at, len, MPOL_PREFERRED, mask.as_ptr(), 64 * mask.len() + 1, 0_usize);
+    }
+}
+
+/// Unmaps a reservation.
+///
+/// # Safety
+/// Nobody may use the range any more.
+pub(crate) unsafe fn release(at: NonNull<u8>, len: usize) {
+    // SAFETY: the caller gives the whole reservation up. Unmapping a whole mapping does not fail.
+    let _ = unsafe { munmap(at.as_ptr().cast(), len) };
+}
+
+/// Reads the beginning of a small file, as sysfs has them.
+pub(crate) fn read_file<'b>(path: &core::ffi::CStr, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let read = rustix::io::read(&file, &mut *buffer).ok()?;
+    buffer.get(..read)
+}
+
+/// One more than the highest CPU number the kernel can ever use for this system, from the size of its masks.
+///
+/// Unlike the files of sysfs, which containers replace, the kernel itself says so.
+pub(crate) fn cpu_number_bound() -> u32 {
+    let mut mask = [0_u64; 1024];
+    // SAFETY: the kernel writes at most `size_of_val(&mask)` bytes there, and returns how many.
+    let bytes =
+        unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, size_of_val(&mask), mask.as_mut_ptr()) };
+    match u32::try_from(bytes) {
+        Ok(bytes) if bytes > 0 => bytes * 8,
+        _ => 1024,
+    }
+}
+
+/// Nanoseconds of the monotonic clock, from the vDSO.
+pub(crate) fn monotonic_nanos() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}

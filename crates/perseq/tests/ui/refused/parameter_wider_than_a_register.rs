@@ -1,0 +1,16 @@
+//! The section uses a parameter that no register holds.
+
+use perseq::{PerCpu, sequence};
+
+struct Item {
+    value: u64,
+    other: u64,
+}
+
+sequence! {
+    fn add(item: &PerCpu<Item>, n: &u64) {
+        commit item.value = n;
+    }
+}
+
+fn main() {}
