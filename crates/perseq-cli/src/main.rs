@@ -1,0 +1,42 @@
+//! The `perseq` command.
+//!
+//! `perseq info` says what this machine offers to restartable sequences, and why not where it does not.
+//! `perseq bench` measures what per-CPU operations cost on it, against what one would otherwise use.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`args`] | the command line |
+//! | [`info`] | `perseq info` |
+//! | [`bench`] | `perseq bench`: groups, engine, reports |
+//! | [`machine`] | the machine that a figure belongs to |
+//! | [`output`] | standard output, and the failures that end the command |
+//! | [`sys`] | what is asked of the operating system |
+
+mod args;
+mod bench;
+mod info;
+mod machine;
+mod output;
+mod sys;
+
+use std::process::ExitCode;
+
+use args::{Args, Command};
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = match &args.command {
+        Command::Info(options) => info::run(options),
+        Command::Bench(options) => bench::run(options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough: `perseq bench | head` is no failure.
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("perseq: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
