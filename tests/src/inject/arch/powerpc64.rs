@@ -1,0 +1,38 @@
+//! powerpc64, of either byte order.
+
+use super::split;
+use crate::inject::sections::Instruction;
+
+/// `trap`.
+pub(in crate::inject) const TRAP: [u8; 4] = 0x7fe0_0008_u32.to_ne_bytes();
+/// How far behind the trap instruction a thread is stopped.
+pub(in crate::inject) const TRAP_ADVANCES: u64 = 0;
+
+/// The program counter among the registers of a context.
+const NIP: usize = 32;
+
+/// What the kernel sends a thread that comes to it.
+pub(in crate::inject) const TRAP_SIGNAL: i32 = libc::SIGTRAP;
+
+/// Splits code that lies at `at` into instructions.
+pub(in crate::inject) fn decode(code: &[u8], at: u64) -> Vec<Instruction> {
+    split(code, at, |_| 4)
+}
+
+/// Where a thread that was interrupted by a signal is.
+///
+/// # Safety
+/// `context` must be the third argument of the signal's handler.
+pub(in crate::inject) unsafe fn pc(context: *const libc::ucontext_t) -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe { (*context).uc_mcontext.gp_regs[NIP] }
+}
+
+/// Lets it go on elsewhere.
+///
+/// # Safety
+/// As [`pc`]; the thread must be able to run there.
+pub(in crate::inject) unsafe fn set_pc(context: *mut libc::ucontext_t, at: u64) {
+    // SAFETY: the caller's promise.
+    unsafe { (*context).uc_mcontext.gp_regs[NIP] = at };
+}

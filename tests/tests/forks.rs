@@ -1,0 +1,65 @@
+//! A fork never cuts through a change of a slot.
+#![cfg(target_os = "linux")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use perseq_tests::child;
+use perseq_tests::limit::Limit;
+use perseq_tests::stress::duration;
+use perseq_tests::stress::fork::{How, child};
+use perseq_tests::structures::Pairs;
+
+/// Forks while two threads are in the middle of changing pairs, nearly all the time; says whether every child found
+/// every pair whole.
+fn children_find_whole_pairs(how: How) -> bool {
+    let _limit = Limit::start(4 * duration() + Duration::from_secs(120), "forking");
+    let pairs = Pairs::new();
+    let over = AtomicBool::new(false);
+    let until = Instant::now() + duration();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut value = 0;
+                while !over.load(Ordering::Relaxed) {
+                    for cpu in 0..pairs.slots() {
+                        value += 1;
+                        pairs.set(cpu, value, linger).expect("a slot");
+                    }
+                }
+            });
+        }
+        let mut whole = true;
+        while whole && Instant::now() < until {
+            whole = child(how, || (0..pairs.slots()).all(|cpu| pairs.whole(cpu) == Ok(true)));
+        }
+        over.store(true, Ordering::Relaxed);
+        whole
+    })
+}
+
+/// Some ten microseconds.
+fn linger() {
+    for _ in 0..1000 {
+        std::hint::spin_loop();
+    }
+}
+
+#[test]
+fn a_child_never_finds_a_slot_in_the_middle_of_a_change() {
+    assert!(children_find_whole_pairs(How::Libc));
+}
+
+#[test]
+fn a_fork_past_the_handlers_cuts_through_changes_but_every_gate_is_taken_over() {
+    // In a process of its own: what such a fork leaves behind in libc is no concern of the other tests.
+    const NAME: &str = "a_fork_past_the_handlers_cuts_through_changes_but_every_gate_is_taken_over";
+    if child::is_child(NAME) {
+        assert!(
+            !children_find_whole_pairs(How::Bare),
+            "every child found whole pairs: the stress is too weak"
+        );
+    } else {
+        child::run(NAME, &[]).assert_success();
+    }
+}

@@ -1,0 +1,138 @@
+//! Sums stay exact whatever happens to the threads that add.
+#![cfg(target_os = "linux")]
+
+use std::sync::Barrier;
+use std::time::Instant;
+
+use perseq::Counter;
+use perseq_tests::cpus::{Hotplug, allowed};
+use perseq_tests::skip::{sequences_run, skip};
+use perseq_tests::stress::Disturbance::{
+    self, Churn, Exclusive, Forks, Hotplug as Offline, Migration, Resets, Signals,
+};
+use perseq_tests::stress::subjects::{CountingList, Trespassed, Unfenced, Unprotected};
+use perseq_tests::stress::{Outcome, Subject, duration, run};
+use perseq_tests::structures::{CidTally, SlowTally, Tally};
+
+/// Puts every structure under `disturbances`.
+fn sums_are_exact(disturbances: &[Disturbance]) {
+    let subjects: [&dyn Subject; 5] =
+        [&Counter::new(), &Tally::new(), &CidTally::new(), &SlowTally::new(), &CountingList::new()];
+    for Outcome { name, expected, found } in run(&subjects, disturbances) {
+        assert!(expected > 0, "nothing was done to {name}");
+        assert_eq!(found, expected, "{name} under {disturbances:?}");
+    }
+}
+
+/// Puts a structure that lacks something under `disturbances`.
+fn sum_is_wrong(subject: &dyn Subject, disturbances: &[Disturbance]) {
+    for Outcome { name, expected, found } in run(&[subject], disturbances) {
+        assert_ne!(found, expected, "{name} under {disturbances:?} cannot be right: the stress is too weak");
+    }
+}
+
+#[test]
+fn sums_are_exact_when_signal_handlers_add_too() {
+    sums_are_exact(&[Signals]);
+}
+
+#[test]
+fn sums_are_exact_when_threads_are_moved_between_cpus() {
+    sums_are_exact(&[Migration]);
+}
+
+#[test]
+fn sums_are_exact_when_other_threads_own_slots_for_a_while() {
+    sums_are_exact(&[Exclusive, Exclusive]);
+}
+
+#[test]
+fn sums_are_exact_when_they_are_reset_meanwhile() {
+    sums_are_exact(&[Resets, Migration]);
+}
+
+#[test]
+fn sums_are_exact_when_threads_come_and_go() {
+    sums_are_exact(&[Churn, Churn]);
+}
+
+#[test]
+fn every_gate_is_usable_in_children_forked_while_others_own_slots() {
+    sums_are_exact(&[Forks, Exclusive, Exclusive]);
+}
+
+#[test]
+fn sums_are_exact_under_everything_at_once() {
+    sums_are_exact(&[Signals, Migration, Exclusive, Resets, Churn, Forks]);
+}
+
+#[test]
+fn sums_are_exact_when_a_cpu_goes_offline_and_comes_back() {
+    // The stress itself asks again, for as long as it lasts.
+    match Hotplug::last_cpu().map(drop) {
+        Err(why) => skip("hotplug", why),
+        Ok(()) => sums_are_exact(&[Offline, Migration, Exclusive]),
+    }
+}
+
+#[test]
+fn the_slot_of_a_cpu_that_is_offline_can_be_owned() {
+    let hotplug = match Hotplug::last_cpu() {
+        Ok(hotplug) => hotplug,
+        Err(why) => return skip("hotplug", why),
+    };
+    let tally = Tally::new();
+    tally.add_to(hotplug.cpu(), 1);
+    hotplug.set_online(false).expect("a CPU that can be taken away");
+    assert!(perseq::cpu::online().is_some_and(|online| !online.contains(hotplug.cpu())));
+    tally.add(10);
+    tally.add_to(hotplug.cpu(), 100);
+    hotplug.set_online(true).expect("a CPU that can come back");
+    assert_eq!(tally.sum(), 111);
+}
+
+#[test]
+fn the_first_additions_of_many_threads_are_all_counted() {
+    let until = Instant::now() + duration();
+    while Instant::now() < until {
+        let (counter, start) = (Counter::new(), Barrier::new(4));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    (0..10).for_each(|_| counter.add(1));
+                });
+            }
+        });
+        assert_eq!(counter.sum(), 40);
+    }
+}
+
+#[test]
+fn the_same_stress_makes_an_unprotected_count_lose_updates() {
+    sum_is_wrong(&Unprotected::default(), &[Signals, Migration]);
+}
+
+/// For controls that need a slot to be changed from another CPU.
+fn several_cpus() -> bool {
+    let several = allowed().len() > 1;
+    if !several {
+        skip("cpus", "there is only one");
+    }
+    several
+}
+
+#[test]
+fn the_same_stress_makes_a_write_past_the_gate_lose_updates() {
+    if several_cpus() {
+        sum_is_wrong(&Trespassed::default(), &[Exclusive, Exclusive]);
+    }
+}
+
+#[test]
+fn the_same_stress_makes_an_owner_without_a_fence_lose_updates() {
+    // Without sections there is nobody to fence.
+    if several_cpus() && sequences_run() {
+        sum_is_wrong(&Unfenced::default(), &[Exclusive, Exclusive]);
+    }
+}
