@@ -16,12 +16,13 @@ pub const GROUP: Group =
     Group { name: "exclusive", about: "Owning a CPU's slot for a moment", reference: "perseq", build };
 
 fn build(_setup: &Setup) -> Field {
-    let contestants = CASES.iter().flat_map(|case| [perseq(case), mutex(case)]).collect();
+    let contestants = CASES.iter().flat_map(|case| [perseq(case), membarrier(case), mutex(case)]).collect();
     let notes = vec![
         "`own`: the slot of the running CPU. The others: the slot of another CPU, which runs nothing of this process \
          (`remote_idle`), counts in it (`remote`), or works on this very slot (`contended`)."
             .to_owned(),
-        "`mutex`: lock, add, unlock.".to_owned(),
+        "`membarrier`: only the system call that interrupts that CPU, which `perseq` waits for. `mutex`: lock, add, unlock."
+            .to_owned(),
     ];
     Field { contestants, notes, memory: Vec::new() }
 }
@@ -100,6 +101,18 @@ fn perseq(case: &'static Case) -> Contestant {
         move |_| each(move || count(slots)),
         move || (0..perseq::cpu::possible()).map(|cpu| own(cpu, 0)).sum(),
     )
+}
+
+/// What the kernel takes of it, where the slot is not that of the running CPU.
+fn membarrier(case: &'static Case) -> Contestant {
+    let done: &Counter = forever(Counter::new());
+    let fence = move |cpu| {
+        each(move || {
+            perseq::fence(cpu).expect("nothing forbids membarrier");
+            done.add(1);
+        })
+    };
+    case.row("membarrier", fence, move |_| each(move || done.add(1)), move || done.sum())
 }
 
 fn mutex(case: &'static Case) -> Contestant {
