@@ -1,7 +1,8 @@
 //! CPUs: running on one of them, and taking one away for a while.
 
-use std::io::Write;
-use std::process::{Child, Command, Stdio};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -58,11 +59,14 @@ pub fn move_to(cpu: u32) -> bool {
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// The right to take a CPU offline. Whatever becomes of this process, it is online again afterwards: a child waits for
-/// the end of its standard input and then puts it back.
+/// the end of a pipe and then puts it back.
 #[derive(Debug)]
 pub struct Hotplug {
     cpu: u32,
-    keeper: Child,
+    switch: File,
+    keeper: libc::pid_t,
+    /// The end of the pipe that the keeper waits for: closed when this is dropped, or the process dies.
+    alive: Option<io::PipeWriter>,
     /// One test at a time.
     _alone: MutexGuard<'static, ()>,
 }
@@ -77,15 +81,13 @@ impl Hotplug {
         if cpu == 0 {
             return Err("there is only one CPU".into());
         }
-        let path = switch(cpu);
-        std::fs::OpenOptions::new().write(true).open(&path).map_err(|error| format!("{path}: {error}"))?;
+        let path = format!("/sys/devices/system/cpu/cpu{cpu}/online");
+        let switch =
+            OpenOptions::new().write(true).open(&path).map_err(|error| format!("{path}: {error}"))?;
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let keeper = Command::new("/bin/sh")
-            .args(["-c", &format!("trap '' INT TERM HUP; cat >/dev/null; echo 1 >{path}")])
-            .stdin(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("/bin/sh: {error}"))?;
-        Ok(Self { cpu, keeper, _alone: alone })
+        let (end, alive) = io::pipe().map_err(|error| format!("a pipe: {error}"))?;
+        let keeper = keep_online(&switch, &end, &alive).map_err(|error| format!("a child: {error}"))?;
+        Ok(Self { cpu, switch, keeper, alive: Some(alive), _alone: alone })
     }
 
     /// The CPU.
@@ -99,25 +101,42 @@ impl Hotplug {
     /// # Errors
     /// What the kernel says.
     pub fn set_online(&self, online: bool) -> std::io::Result<()> {
-        std::fs::OpenOptions::new().write(true).open(switch(self.cpu))?.write_all(if online {
-            b"1"
-        } else {
-            b"0"
-        })
+        (&self.switch).write_all(if online { b"1" } else { b"0" })
     }
 }
 
 impl Drop for Hotplug {
     fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        let restored = eventually(Duration::from_secs(20), || matches!(self.keeper.try_wait(), Ok(Some(_))));
-        if !restored {
-            let _ = self.keeper.kill();
-            let _ = self.keeper.wait();
+        drop(self.alive.take());
+        // SAFETY: our own child, for which nobody else waits; no status is asked for.
+        let ended = || unsafe { libc::waitpid(self.keeper, std::ptr::null_mut(), libc::WNOHANG) != 0 };
+        if !eventually(Duration::from_secs(20), ended) {
+            // SAFETY: as above.
+            unsafe {
+                libc::kill(self.keeper, libc::SIGKILL);
+                libc::waitpid(self.keeper, std::ptr::null_mut(), 0);
+            }
         }
     }
 }
 
-fn switch(cpu: u32) -> String {
-    format!("/sys/devices/system/cpu/cpu{cpu}/online")
+/// Forks a child that writes 1 to `switch` once nobody else holds `alive` any more, whatever signals come. It needs no
+/// program to be there.
+fn keep_online(switch: &File, end: &io::PipeReader, alive: &io::PipeWriter) -> io::Result<libc::pid_t> {
+    let (switch, end, alive) = (switch.as_raw_fd(), end.as_raw_fd(), alive.as_raw_fd());
+    // SAFETY: between fork and exit the child calls only what is async-signal-safe, on descriptors that it inherited.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            let mut all = std::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            libc::sigprocmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+            libc::close(alive);
+            let mut byte = 0u8;
+            while libc::read(end, (&raw mut byte).cast(), 1) > 0 {}
+            libc::write(switch, c"1".as_ptr().cast(), 1);
+            libc::_exit(0);
+        }
+        if child < 0 { Err(io::Error::last_os_error()) } else { Ok(child) }
+    }
 }

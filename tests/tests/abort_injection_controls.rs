@@ -1,30 +1,85 @@
-//! The harness finds sections that are wrong: each of these lacks one thing that makes a restartable sequence right.
-#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+//! The harness finds sections that are wrong: a right one is taken, and one thing that makes it right is taken away.
+//!
+//! What the kernel knows of a section is its descriptor, which lies in memory that can be written, and the signature in the
+//! code. So the controls change those, and need no assembly of their own.
+#![cfg(target_os = "linux")]
 
-#[path = "abort_injection/handwritten.rs"]
-mod handwritten;
-
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use handwritten::Handwritten;
+use perseq::{PerCpu, sequence};
+use perseq_abi::{RseqCs, SIGNATURE};
 use perseq_tests::child;
-use perseq_tests::inject::{Failure, Plan, Repeat, Scenario, Trap, permitted};
+use perseq_tests::cpus::Pinned;
+use perseq_tests::inject::{Failure, Plan, Repeat, Scenario, Section, Trap, find, permitted};
+use perseq_tests::limit::Limit;
 use perseq_tests::skip::{sequences_run, skip};
 
+struct Sum {
+    value: u64,
+}
+
+sequence! {
+    #[slow_path(add)]
+    fn add_without_bound(sums: &PerCpu<Sum>, n: u64) {
+        let value: u64 = sums.value;
+        commit sums.value = value + n;
+    }
+}
+
+/// The addition, attempted again until it succeeds. In one place, so that its first attempt has one section.
+#[inline(never)]
+fn add(sums: &PerCpu<Sum>, n: u64) {
+    add_without_bound(sums, n);
+}
+
 /// Adds 1, with interferences that add 1000, and checks the sum.
-fn addition(section: &'static Handwritten) -> Scenario {
-    Scenario::new("a handwritten addition", move |trap: &Trap| {
-        let word = AtomicU64::new(0);
-        trap.during(|| while !section.attempt(&word, 1) {}, &|| {
-            word.fetch_add(1000, Ordering::Relaxed);
-        });
-        assert_eq!(word.into_inner(), 1 + 1000 * trap.interferences());
+fn addition() -> Scenario {
+    Scenario::new("an addition", |trap: &Trap| {
+        let pinned = Pinned::first();
+        let sums = PerCpu::new(|_| Sum { value: 0 });
+        // The first one registers the thread.
+        add(&sums, 0);
+        let value = sums.item(pinned.cpu).expect("its slot").as_ptr();
+        // SAFETY: the slot of the CPU that this thread is kept on, whose section is not running while this does.
+        trap.during(|| add(&sums, 1), &|| unsafe { (*value).value += 1000 });
+        // SAFETY: nobody else has the slots.
+        assert_eq!(unsafe { (*value).value }, 1 + 1000 * trap.interferences());
     })
 }
 
-/// What goes wrong at each instruction of a section and right after it, in their order.
-fn failures(section: &'static Handwritten, repeat: Repeat) -> Option<Vec<Option<Failure>>> {
+/// One control at a time: they change the same section.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Its descriptor is different until dropped.
+struct Changed<'s>(&'s Section);
+
+impl<'s> Changed<'s> {
+    fn new(section: &'s Section, change: impl FnOnce(&mut RseqCs)) -> Self {
+        let mut descriptor = section.descriptor;
+        change(&mut descriptor);
+        set(section, descriptor);
+        Self(section)
+    }
+}
+
+impl Drop for Changed<'_> {
+    fn drop(&mut self) {
+        set(self.0, self.0.descriptor);
+    }
+}
+
+fn set(section: &Section, descriptor: RseqCs) {
+    // SAFETY: a descriptor of this binary, in a section that can be written; no thread is in its section, as the controls run
+    // one at a time.
+    unsafe { (section.descriptor_at as *mut RseqCs).write_volatile(descriptor) };
+}
+
+/// The section that an undisturbed addition runs, and that of the attempts after it, if they can be attacked here.
+fn sections() -> Option<(Section, Vec<Section>)> {
     if !sequences_run() {
         return None;
     }
@@ -32,9 +87,27 @@ fn failures(section: &'static Handwritten, repeat: Repeat) -> Option<Vec<Option<
         skip("traps", why);
         return None;
     }
-    let scenario = addition(section);
-    let section = section.section();
-    let attack = |at| scenario.attack(&Plan { section: &section, at, repeat, before: &[] }).failure;
+    let reached = |section: &Section| {
+        let at = section.descriptor.start_ip;
+        let attack = || addition().attack(&Plan { section, at, repeat: Repeat::Once, before: &[] });
+        // The scheduler may abort a section before it comes there.
+        (0..3).any(|_| attack().hits > 0)
+    };
+    let sections = find().into_iter();
+    let ours = sections.filter(|section| section.name.sequence.ends_with("::add_without_bound"));
+    let (mut first, again): (Vec<_>, _) = ours.partition(reached);
+    Some((first.pop().expect("the section of the first attempt"), again))
+}
+
+/// What goes wrong at each instruction of the section and right after it, in their order, while its descriptor is changed. If
+/// it aborts always, so do the attempts after the first.
+fn failures(repeat: Repeat, change: impl FnOnce(&Section, &mut RseqCs)) -> Option<Vec<Option<Failure>>> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _limit = Limit::start(Duration::from_secs(120), "a control of abort injection");
+    let (section, again) = sections()?;
+    let again: Vec<&Section> = again.iter().filter(|_| repeat == Repeat::Always).collect();
+    let _changed = Changed::new(&section, |descriptor| change(&section, descriptor));
+    let attack = |at| addition().attack(&Plan { section: &section, at, repeat, before: &again }).failure;
     let instructions = section.instructions.iter().chain([&section.after]);
     Some(instructions.map(|instruction| attack(instruction.at)).collect())
 }
@@ -45,42 +118,46 @@ fn broken(failure: &Option<Failure>) -> bool {
 
 #[test]
 fn a_right_section_passes() {
-    let Some(failures) = failures(&handwritten::RIGHT, Repeat::Once) else { return };
+    let Some(failures) = failures(Repeat::Once, |_, _| {}) else { return };
     assert!(failures.iter().all(Option::is_none), "{failures:?}");
 }
 
 #[test]
 fn a_section_that_is_not_armed_loses_updates() {
-    let Some(failures) = failures(&handwritten::NOT_ARMED, Repeat::Once) else { return };
+    // A section of no length is one that nobody is ever in.
+    let Some(failures) = failures(Repeat::Once, |_, descriptor| descriptor.post_commit_offset = 0) else {
+        return;
+    };
     assert!(failures.iter().any(broken), "{failures:?}");
 }
 
 #[test]
-fn an_abort_handler_that_pretends_success_loses_updates() {
-    let Some(failures) = failures(&handwritten::PRETENDS, Repeat::Once) else { return };
-    let (after, inside) = failures.split_last().expect("instructions");
-    assert!(inside.iter().all(broken) && after.is_none(), "{failures:?}");
-}
-
-#[test]
 fn a_section_that_ends_before_its_commit_loses_updates() {
-    let Some(failures) = failures(&handwritten::ENDS_EARLY, Repeat::Once) else { return };
-    let (commit, before) = failures.split_last().expect("instructions");
-    assert!(broken(commit), "{failures:?}");
+    let shorter = |section: &Section, descriptor: &mut RseqCs| {
+        let commit = section.instructions.last().expect("instructions").at;
+        descriptor.post_commit_offset = commit - descriptor.start_ip;
+    };
+    let Some(failures) = failures(Repeat::Once, shorter) else { return };
+    let [before @ .., commit, after] = failures.as_slice() else { panic!("{failures:?}") };
+    assert!(broken(commit) && after.is_none(), "{failures:?}");
     assert!(before.iter().all(Option::is_none), "{failures:?}");
 }
 
 #[test]
 fn a_section_that_ends_after_its_commit_applies_updates_twice() {
-    let Some(failures) = failures(&handwritten::ENDS_LATE, Repeat::Once) else { return };
-    let [others @ .., last, after] = failures.as_slice() else { panic!("{failures:?}") };
-    assert!(broken(last) && after.is_none(), "{failures:?}");
-    assert!(others.iter().all(Option::is_none), "{failures:?}");
+    let longer = |section: &Section, descriptor: &mut RseqCs| {
+        // On x86 a thread is stopped one byte behind the instruction.
+        descriptor.post_commit_offset = section.after.at + 2 - descriptor.start_ip;
+    };
+    let Some(failures) = failures(Repeat::Once, longer) else { return };
+    let (after, inside) = failures.split_last().expect("instructions");
+    assert!(broken(after), "{failures:?}");
+    assert!(inside.iter().all(Option::is_none), "{failures:?}");
 }
 
 #[test]
 fn a_retry_without_bound_is_found_out() {
-    let Some(failures) = failures(&handwritten::RIGHT, Repeat::Always) else { return };
+    let Some(failures) = failures(Repeat::Always, |_, _| {}) else { return };
     let (after, inside) = failures.split_last().expect("instructions");
     assert!(inside.iter().all(|failure| matches!(failure, Some(Failure::Endless))), "{failures:?}");
     assert!(after.is_none(), "{failures:?}");
@@ -89,14 +166,20 @@ fn a_retry_without_bound_is_found_out() {
 #[test]
 fn a_wrong_signature_before_the_abort_handler_is_fatal() {
     const NAME: &str = "a_wrong_signature_before_the_abort_handler_is_fatal";
-    if child::is_child(NAME) {
-        child::expect_to_die();
-        failures(&handwritten::WRONG_SIGNATURE, Repeat::Once);
+    let spoilt = child::is_child(NAME);
+    let attacked = failures(Repeat::Once, |section, _| {
+        if spoilt {
+            child::expect_to_die();
+            let code =
+                OpenOptions::new().write(true).open("/proc/self/mem").expect("the memory of this process");
+            let signature = (SIGNATURE ^ 1).to_ne_bytes();
+            code.write_all_at(&signature, section.descriptor.abort_ip - 4).expect("code can be written");
+        }
+    });
+    if attacked.is_none() {
         return;
     }
-    if failures(&handwritten::RIGHT, Repeat::Once).is_none() {
-        return;
-    }
+    assert!(!spoilt, "the kernel did not mind");
     let ended = child::run(NAME, &[]);
     assert_eq!(ended.status.signal(), Some(libc::SIGSEGV), "{ended:?}");
 }

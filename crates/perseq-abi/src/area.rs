@@ -7,6 +7,8 @@
 
 use core::mem::{offset_of, size_of};
 
+use crate::slice::SliceCtrl;
+
 /// `cpu_id` of an area that is not registered (`RSEQ_CPU_ID_UNINITIALIZED`).
 pub const CPU_ID_UNINITIALIZED: i32 = -1;
 
@@ -36,16 +38,16 @@ pub struct Rseq {
     /// Address of the active [`RseqCs`], or 0. Stored by the thread to arm a critical section, cleared by
     /// the kernel when it aborts one or finds the thread outside it.
     pub rseq_cs: u64,
-    /// Must be 0: a kernel from which the NO_RESTART flags are gone kills the process otherwise.
+    /// The thread must leave it alone: a kernel from which the NO_RESTART flags are gone kills a process that sets any. Newer ones
+    /// say here whether the time slice extension is available and enabled.
     pub flags: u32,
     /// NUMA node of the CPU (Linux 6.3; announced by [`Feature::NodeId`]).
     pub node_id: u32,
     /// Concurrency id: unique among the threads of a process that run at one moment, and below the
     /// number of CPUs the process may use (Linux 6.3; announced by [`Feature::MmCid`]).
     pub mm_cid: u32,
-    /// `slice_ctrl` of the time slice extension: byte 0 `request`, byte 1 `granted` (Linux 7.0; announced by
-    /// [`Feature::SliceCtrl`]).
-    pub slice_ctrl: u32,
+    /// The time slice extension (Linux 7.0; announced by [`Feature::SliceCtrl`], and to be [enabled](crate::slice::enable)).
+    pub slice_ctrl: SliceCtrl,
 }
 
 impl Rseq {
@@ -59,7 +61,7 @@ impl Rseq {
             flags: 0,
             node_id: 0,
             mm_cid: 0,
-            slice_ctrl: 0,
+            slice_ctrl: SliceCtrl { request: 0, granted: 0, reserved: 0 },
         }
     }
 }

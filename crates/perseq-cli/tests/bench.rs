@@ -22,7 +22,7 @@ fn text(bytes: &[u8]) -> &str {
 
 /// A path that no other test uses.
 fn temporary(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}", std::process::id()))
+    std::env::temp_dir().join(format!("perseq-bench-{}-{name}", std::process::id()))
 }
 
 #[test]

@@ -58,6 +58,7 @@ mod percpu;
 pub mod registration;
 #[doc(hidden)]
 pub mod section;
+pub mod slice;
 mod sys;
 
 pub use collections::counter::{Counter, Counters};

@@ -58,8 +58,7 @@ pub struct Name {
 
 impl Name {
     /// A name for a section that no debugging information tells of.
-    #[must_use]
-    pub fn given(name: &str) -> Self {
+    fn given(name: &str) -> Self {
         Self { sequence: name.into(), inlined_in: None, further: false, line: None }
     }
 

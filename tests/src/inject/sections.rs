@@ -17,6 +17,8 @@ const LONGEST_INSTRUCTION: usize = 15;
 pub struct Section {
     /// Its descriptor.
     pub descriptor: RseqCs,
+    /// Where that lies.
+    pub descriptor_at: u64,
     /// Its instructions, in the order of their addresses.
     pub instructions: Vec<Instruction>,
     /// The first instruction after it, where it has taken effect.
@@ -35,12 +37,13 @@ pub struct Instruction {
 }
 
 impl Section {
-    /// The section that `descriptor` describes.
+    /// The section that the descriptor at this address describes.
     ///
     /// # Safety
-    /// What it describes must be code of this process.
-    #[must_use]
-    pub unsafe fn new(descriptor: RseqCs, name: Name) -> Self {
+    /// There must be one, of code of this process.
+    unsafe fn described(at: *const RseqCs, names: &Names) -> Self {
+        // SAFETY: the caller's promise.
+        let descriptor = unsafe { *at };
         let len = descriptor.post_commit_offset as usize;
         // SAFETY: the caller's promise: code is mapped, and nothing is trapped while sections are looked for. Behind every
         // section there is the way out.
@@ -51,7 +54,8 @@ impl Section {
         let mut instructions = arch::decode(code, descriptor.start_ip);
         instructions.truncate(instructions.partition_point(|instruction| instruction.at < end) + 1);
         let after = instructions.pop().expect("an instruction after the section");
-        Self { descriptor, instructions, after, name }
+        let name = names.name(descriptor.start_ip);
+        Self { descriptor, descriptor_at: at as u64, instructions, after, name }
     }
 }
 
@@ -82,13 +86,8 @@ pub fn find() -> Vec<Section> {
     let mut sections: Vec<Section> = table
         .iter()
         .filter(|descriptor| seen.insert(**descriptor))
-        .map(|descriptor| {
-            // SAFETY: the table holds addresses of descriptors, and a descriptor describes code of this binary.
-            unsafe {
-                let descriptor = **descriptor;
-                Section::new(descriptor, names.name(descriptor.start_ip))
-            }
-        })
+        // SAFETY: the table holds addresses of descriptors, and a descriptor describes code of this binary.
+        .map(|&descriptor| unsafe { Section::described(descriptor, &names) })
         .collect();
     sections.sort_by_key(|section| section.descriptor.start_ip);
     sections

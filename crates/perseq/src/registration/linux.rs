@@ -3,12 +3,14 @@
 mod unload;
 
 use core::mem::offset_of;
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicIsize, AtomicU8, AtomicU32, Ordering, compiler_fence};
 
+use perseq_abi::slice::{self, SliceCtrl};
 use perseq_abi::{Feature, ORIGINAL_SIZE, Rseq, auxv, known_bad_kernel, membarrier, sys};
 
 use super::status::Owner;
-use super::thread::OWN_ROOM;
+use super::thread::{OWN_ROOM, Slice};
 use super::{Reason, ThreadBlock, UNREGISTERED};
 use crate::arch;
 use crate::sys::SignalsHeld;
@@ -230,6 +232,26 @@ pub(crate) fn adopt() -> bool {
     true
 }
 
+/// Where the calling thread asks for a time slice extension, if it may; the first call enables that. Async-signal-safe.
+pub(crate) fn slice_ctrl() -> Option<NonNull<SliceCtrl>> {
+    let block = arch::thread_block()?;
+    // SAFETY: as in `adopt`.
+    let block = unsafe { block.as_ref() };
+    if block.slice.get() == Slice::Unknown {
+        if !adopt() {
+            // Not remembered: it may be that this thread is only not registered yet.
+            return None;
+        }
+        let enabled = has(Feature::SliceCtrl) && slice::enable().is_ok();
+        block.slice.set(if enabled { Slice::Enabled } else { Slice::Unavailable });
+    }
+    if block.slice.get() != Slice::Enabled {
+        return None;
+    }
+    // SAFETY: the area that is registered for this thread; only an address in it is formed.
+    NonNull::new(unsafe { &raw mut (*block.area.get()).slice_ctrl })
+}
+
 /// Who owns the calling thread's area, or why it has none.
 pub(crate) fn owner() -> Result<Owner, Reason> {
     let active = adopt();
@@ -290,6 +312,7 @@ unsafe extern "C" fn leave(_area: *mut libc::c_void) {
     // SAFETY: as in `adopt`.
     let block = unsafe { block.as_ref() };
     block.refused.set(Reason::Ending as u8);
+    block.slice.set(Slice::Unavailable);
     block.area.set(UNREGISTERED.area());
     compiler_fence(Ordering::Release);
     // SAFETY: no section of this thread uses the area any more, as the block no longer points to it. Should the

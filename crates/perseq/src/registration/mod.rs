@@ -27,7 +27,7 @@ mod os;
 pub mod status;
 mod thread;
 
-pub(crate) use os::{adopt, has, is_off};
+pub(crate) use os::{adopt, has, is_off, slice_ctrl};
 pub use thread::Registered;
 pub(crate) use thread::{ThreadBlock, UNREGISTERED};
 

@@ -1,6 +1,9 @@
 //! Systems without rseq: nothing is ever registered.
 
+use core::ptr::NonNull;
+
 use perseq_abi::Feature;
+use perseq_abi::slice::SliceCtrl;
 
 use super::Reason;
 use super::status::Owner;
@@ -23,6 +26,11 @@ pub(crate) fn has(_feature: Feature) -> bool {
 /// No areas, of no length.
 pub(crate) fn sizes() -> (u32, u32) {
     (0, 0)
+}
+
+/// No kernel to ask.
+pub(crate) fn slice_ctrl() -> Option<NonNull<SliceCtrl>> {
+    None
 }
 
 /// Nobody.

@@ -34,7 +34,8 @@ pub struct Status {
     pub node_id: bool,
     /// `mm_cid` is maintained.
     pub mm_cid: bool,
-    /// `slice_ctrl` is maintained (the time slice extension can be asked for).
+    /// The calling thread can ask for [time slice extensions](mod@crate::slice): the kernel maintains `slice_ctrl`, and has
+    /// enabled it.
     pub slice: bool,
     /// membarrier(2) can abort sections of this process.
     pub membarrier: bool,
@@ -109,7 +110,7 @@ pub fn status() -> Status {
         feature_size,
         node_id: has(Feature::NodeId),
         mm_cid: has(Feature::MmCid),
-        slice: has(Feature::SliceCtrl),
+        slice: super::slice_ctrl().is_some(),
         membarrier: !super::is_off(),
         possible_cpus: crate::cpu::possible(),
         kernel,

@@ -51,10 +51,22 @@ pub struct ThreadBlock {
     pub(crate) index: Cell<usize>,
     /// `0`, or the [`Reason`](super::Reason) why this thread will not be registered.
     pub(crate) refused: Cell<u8>,
+    /// Whether this thread may ask for time slice extensions.
+    pub(crate) slice: Cell<Slice>,
     /// How many slots this thread holds exclusively at the moment.
     pub(crate) exclusive_depth: Cell<u32>,
     /// Our own area, if we register one.
     pub(crate) own: OwnArea,
+}
+
+/// What a thread knows about the time slice extension.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slice {
+    /// The kernel has not been asked. (A thread block begins as zeros, but for its area.)
+    Unknown = 0,
+    Enabled,
+    Unavailable,
 }
 
 #[repr(C, align(64))]
