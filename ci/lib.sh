@@ -33,3 +33,15 @@ install_packages() {
         { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y "${missing[@]}"; } >/dev/null 2>&1 || true
     fi
 }
+
+# report NAME RESULT LOG STARTED: one line about a run of `cargo test --quiet`, after what failed in it.
+report() {
+    local name=$1 result=$2 log=$3 started=$4 passed left_out
+    if [ "$result" != passed ]; then
+        grep -A 20 -e '^---- .* stdout ----$' -e '^error' -e '^guest: ' -e '^==[0-9]*== [IUCSP]' "$log" | head -n 80
+    fi
+    passed=$(sed -n 's/^test result: .* \([0-9]*\) passed;.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')
+    left_out=$(grep -c 'skipped: ' "$log" || true)
+    sed -n 's/^\.*\(abort injection: \)/\1/p' "$log"
+    echo "$name: $result, $passed tests, $left_out skipped, $((SECONDS - started)) s, $log"
+}

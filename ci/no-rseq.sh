@@ -49,12 +49,8 @@ END
         cargo test --quiet "${tests[@]}" --no-fail-fast >"$log" 2>&1; then
         result=FAILED
         failed=1
-        grep -A 20 -e '^---- .* stdout ----$' -e '^error: ' -e '^==[0-9]*== [IUCSP]' "$log" | head -n 80
     fi
-    local passed skipped
-    passed=$(sed -n 's/^test result: .* \([0-9]*\) passed;.*/\1/p' "$log" | awk '{ sum += $1 } END { print sum + 0 }')
-    skipped=$(grep -c 'skipped: ' "$log" || true)
-    echo "$name: $result, $passed tests, $skipped skipped, $((SECONDS - started)) s, $log"
+    report "$name" "$result" "$log" "$started"
 }
 
 # has COMMAND PACKAGE: whether there is a command; says that its way is skipped if not.

@@ -33,5 +33,9 @@ fn the_whole_language_is_accepted_and_layouts_are_checked_when_built() {
     // With a program to run, the others are built too instead of only checked; that is when constants are evaluated.
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/accepted/*.rs");
+    if !cfg!(target_pointer_width = "64") {
+        // What the compiler says when it evaluates constants differs.
+        return;
+    }
     cases.compile_fail("tests/ui/refused_by_the_compiler/*.rs");
 }

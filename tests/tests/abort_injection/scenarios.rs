@@ -257,8 +257,8 @@ fn compute<T: Integer>(trap: &Trap, operation: &Operation<T>) {
     let pinned = Pinned::first();
     let slots = Slots::<T>::new();
     let (old, neighbour) = (T::from_bits(77), T::from_bits(0x5a));
-    // Enough for each condition to hold, to fail, and to be evaluated to its end.
-    for (a, b) in [(1, 12), (12, 1), (3, 3)].map(|(a, b)| (T::from_bits(a), T::from_bits(b))) {
+    // Enough for each condition to hold, to fail, and to be evaluated to its end, and for shifts by more than half a register.
+    for (a, b) in [(1, 12), (12, 1), (3, 3), (5, 40)].map(|(a, b)| (T::from_bits(a), T::from_bits(b))) {
         slots.set(pinned.cpu, old, neighbour);
         // Whatever the registers held, the parameters must be whole when the section starts again.
         let result = trap.during(|| slots.run(operation, a, b), &|| ());

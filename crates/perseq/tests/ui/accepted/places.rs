@@ -9,6 +9,8 @@ struct Inner {
     pair: (u32, u16),
 }
 
+// So that 64-bit fields are aligned to their size on every target.
+#[repr(align(8))]
 struct Node {
     next: *mut Node,
     key: u64,
@@ -83,8 +85,8 @@ sequence! {
 
     /// # Safety
     /// `at` must be valid.
-    unsafe fn whole_word(item: &PerCpu<Item>, at: *mut u64) -> u64 {
-        let old: u64 = *at;
+    unsafe fn whole_word(item: &PerCpu<Item>, at: *mut usize) -> usize {
+        let old: usize = *at;
         let null: *mut Node = null_mut();
         stage item.top = null;
         commit(relaxed) *at = old + 1;
