@@ -88,6 +88,96 @@ fn compare(arch: &str, lower: Lower) {
     );
 }
 
+/// Operations of the language, each as the only statement of a section, by the name they have in the table.
+const OPERATIONS: &[(&str, &str)] = &[
+    ("load u8", "let r: u8 = s.byte;"),
+    ("load i32", "let r: i32 = s.signed;"),
+    ("load u64", "let r: u64 = s.word;"),
+    ("`stage` or `commit` u64", "commit s.word = a;"),
+    ("`commit(release)` u64", "commit(release) s.word = a;"),
+    ("`a + b`", "let r: u64 = a + b;"),
+    ("`a - b`", "let r: u64 = a - b;"),
+    ("`a & b`", "let r: u64 = a & b;"),
+    ("`a \\| b`", "let r: u64 = a | b;"),
+    ("`a ^ b`", "let r: u64 = a ^ b;"),
+    ("`a << b`", "let r: u64 = a << b;"),
+    ("`a >> b`", "let r: u64 = a >> b;"),
+    ("`!a`", "let r: u64 = !a;"),
+    ("`a as u32`", "let r: u32 = a as u32;"),
+    ("load u64, `if r < b { return }`", "let r: u64 = s.word; if r < b { return; }"),
+    ("`s.array[i]`", "let r: u64 = s.array[i];"),
+    ("`copy`, then `commit` u64", "copy(p, q, i); commit s.word = a;"),
+    ("`cpu_id()`", "let r: u32 = cpu_id();"),
+    ("`tsc()`", "let r: u64 = tsc();"),
+];
+
+/// The text of a section whose only statement this is; a value it binds is given back.
+fn alone(lower: Lower, statement: &str) -> Vec<String> {
+    let tail = if statement.starts_with("let") { "r" } else { "" };
+    let text = format!(
+        "unsafe fn op(s: &PerCpu<Item>, a: u64, b: u64, i: usize, p: *mut u8, q: *const u8) {{ {statement} {tail} }}"
+    );
+    let sources: parse::Sources =
+        syn::parse_str(&text).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    let source = &sources.0[0];
+    let sequence = check::check(source).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    let text =
+        lower(&sequence, &source.sig.ident).unwrap_or_else(|error| panic!("{statement}: {error}")).text;
+    text.lines().take_while(|line| *line != "5:").map(str::to_owned).collect()
+}
+
+/// What an architecture makes of each operation: the mnemonics of what stands between the way in and the end.
+fn table() -> String {
+    let mut text = String::from(
+        "# What operations become
+
+For each operation of the language and each architecture, the instructions it is made of, in their order. An operand that has no
+register yet costs what brings it there. Where there are several ways, by the kind of slot or the size of a constant, all of
+them are listed. Made from the lowering, like the files beside it: `PERSEQ_BLESS=1 cargo test -p perseq-macros`.
+
+| operation |",
+    );
+    let arches = || BACKENDS.iter().copied();
+    arches().for_each(|(arch, _)| text.push_str(&format!(" {arch} |")));
+    text.push_str(&format!("\n|---|{}\n", "---|".repeat(BACKENDS.len())));
+    let mut row = |name: &str, cells: &dyn Fn(Lower) -> Vec<String>| {
+        text.push_str(&format!("| {name} |"));
+        for (_, lower) in arches() {
+            let lines = cells(lower);
+            let mnemonics = lines.iter().filter_map(|line| line.split_whitespace().next());
+            let instructions = mnemonics.filter(|word| !word.starts_with('.') && !word.ends_with(':'));
+            let listed: Vec<String> = instructions.map(|word| format!("`{word}`")).collect();
+            text.push_str(&format!(" {} |", listed.join(" ")));
+        }
+        text.push('\n');
+    };
+    // What all sections have in common at their beginning is the way in.
+    let entry = |lower: Lower| {
+        let texts: Vec<_> = OPERATIONS.iter().map(|(_, statement)| alone(lower, statement)).collect();
+        (0..)
+            .take_while(|&at| texts.iter().all(|text| text.get(at).is_some() && text[at] == texts[0][at]))
+            .count()
+    };
+    row("arm, find the slot, pass its gate", &|lower| alone(lower, OPERATIONS[0].1)[..entry(lower)].to_vec());
+    for (name, statement) in OPERATIONS {
+        row(name, &|lower| alone(lower, statement)[entry(lower)..].to_vec());
+    }
+    text
+}
+
+#[test]
+fn the_table_of_operations_is_the_committed_one() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("asm/README.md");
+    let table = table();
+    if std::env::var_os("PERSEQ_BLESS").is_some() {
+        fs::write(&file, &table).expect("asm/");
+    }
+    assert!(
+        fs::read_to_string(&file).ok().as_ref() == Some(&table),
+        "what operations become has changed; if that is meant, run with PERSEQ_BLESS=1 and commit it:\n{table}"
+    );
+}
+
 #[test]
 fn the_assembly_of_every_architecture_is_the_committed_one() {
     for (arch, lower) in BACKENDS.iter().copied() {
