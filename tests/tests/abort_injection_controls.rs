@@ -139,7 +139,9 @@ fn a_section_that_ends_before_its_commit_loses_updates() {
     };
     let Some(failures) = failures(Repeat::Once, shorter) else { return };
     let [before @ .., commit, after] = failures.as_slice() else { panic!("{failures:?}") };
-    assert!(broken(commit) && after.is_none(), "{failures:?}");
+    // Where the commit is a store-conditional, that has saved the update: the harness sees that the section went on all the same.
+    let found = broken(commit) || cfg!(target_arch = "arm") && matches!(commit, Some(Failure::Astray));
+    assert!(found && after.is_none(), "{failures:?}");
     assert!(before.iter().all(Option::is_none), "{failures:?}");
 }
 
