@@ -117,7 +117,7 @@ pub fn available() -> Result<(), Error> {
 unsafe fn rseq(area: *mut Rseq, len: u32, flags: u32, sig: u32) -> Result<(), Error> {
     // SAFETY: the four arguments are those of rseq(2); the memory is the caller's promise.
     let ret =
-        unsafe { arch::syscall4(libc::SYS_rseq, area.addr(), len as usize, flags as usize, sig as usize) };
+        unsafe { arch::syscall4(arch::SYS_RSEQ, area.addr(), len as usize, flags as usize, sig as usize) };
     match i32::try_from(-ret) {
         Ok(0) => Ok(()),
         Ok(errno) => Err(Error::from_errno(errno)),

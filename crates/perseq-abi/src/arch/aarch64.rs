@@ -5,6 +5,10 @@
 /// Instructions are little-endian in either byte order of the data, and the kernel reads the signature as data.
 pub const SIGNATURE: u32 = 0xd428_bc00_u32.to_le();
 
+/// Number of rseq(2): not every libc has it.
+#[cfg(target_os = "linux")]
+pub(crate) const SYS_RSEQ: libc::c_long = 293;
+
 /// Enters the kernel with four arguments. Unlike libc's `syscall`, it leaves `errno` alone, so a signal
 /// handler may call it anywhere.
 ///

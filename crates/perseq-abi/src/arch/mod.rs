@@ -16,4 +16,4 @@ mod none;
 
 pub use none::SIGNATURE;
 #[cfg(target_os = "linux")]
-pub(crate) use none::syscall4;
+pub(crate) use none::{SYS_RSEQ, syscall4};

@@ -3,6 +3,10 @@
 /// No abort handler exists here, so no signature either.
 pub const SIGNATURE: u32 = 0;
 
+/// No number that is called.
+#[cfg(target_os = "linux")]
+pub(crate) const SYS_RSEQ: libc::c_long = -1;
+
 /// Answers `-ENOSYS`.
 ///
 /// # Safety

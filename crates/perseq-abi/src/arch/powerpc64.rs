@@ -4,6 +4,10 @@
 /// The four bytes before every abort handler, and the last argument of rseq(2): `twui r5, 11`.
 pub const SIGNATURE: u32 = 0x0fe5_000b;
 
+/// Number of rseq(2): not every libc has it.
+#[cfg(target_os = "linux")]
+pub(crate) const SYS_RSEQ: libc::c_long = 387;
+
 /// Enters the kernel with four arguments. Unlike libc's `syscall`, it leaves `errno` alone, so a signal
 /// handler may call it anywhere.
 ///

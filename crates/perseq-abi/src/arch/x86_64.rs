@@ -6,6 +6,10 @@
 /// and executing it traps.
 pub const SIGNATURE: u32 = 0x5305_3053;
 
+/// Number of rseq(2): not every libc has it.
+#[cfg(target_os = "linux")]
+pub(crate) const SYS_RSEQ: libc::c_long = 334;
+
 /// Enters the kernel with four arguments. Unlike libc's `syscall`, it leaves `errno` alone, so a signal
 /// handler may call it anywhere.
 ///

@@ -96,8 +96,22 @@ impl Narrow for X86 {
             (false, false) => "shrl",
             (false, true) => "sarl",
         };
-        if let (false, Term::Constant(amount)) = (wide, amount) {
-            return emit.line(format!("{name} $({amount} & {mask}), %eax"));
+        let (to, from) = if left { ("%edx", "%eax") } else { ("%eax", "%edx") };
+        let double = if left { "shldl" } else { "shrdl" };
+        // Where the amount is 32 or more.
+        let emptied = if !left && signed { "sarl $31, %edx".into() } else { format!("xorl {from}, {from}") };
+        if let Term::Constant(amount) = amount {
+            if !wide {
+                return emit.line(format!("{name} $({amount} & {mask}), %eax"));
+            }
+            emit.line(format!(".if ({amount} & 32) == 0"));
+            emit.line(format!("{double} $({amount} & 31), {from}, {to}"));
+            emit.line(format!("{name} $({amount} & 31), {from}"));
+            emit.line(".else");
+            emit.line(format!("movl {from}, {to}"));
+            emit.line(format!("{name} $({amount} & 31), {to}"));
+            emit.line(emptied);
+            return emit.line(".endif");
         }
         let amount = low(emit, amount);
         emit.line(format!("movl {amount}, %ecx"));
@@ -105,16 +119,15 @@ impl Narrow for X86 {
         if mask < 31 {
             emit.line(format!("andl ${mask}, %ecx"));
         }
-        let (to, from) = if left { ("%edx", "%eax") } else { ("%eax", "%edx") };
         if !wide {
             return emit.line(format!("{name} %cl, %eax"));
         }
-        emit.line(format!("{} %cl, {from}, {to}", if left { "shldl" } else { "shrdl" }));
+        emit.line(format!("{double} %cl, {from}, {to}"));
         emit.line(format!("{name} %cl, {from}"));
         emit.line("testb $32, %cl");
         emit.line(format!("jz {}f", label::NEAR));
         emit.line(format!("movl {from}, {to}"));
-        emit.line(if !left && signed { "sarl $31, %edx".into() } else { format!("xorl {from}, {from}") });
+        emit.line(emptied);
         emit.line(format!("{}:", label::NEAR));
     }
 

@@ -272,9 +272,11 @@ fn verified_libc_area() -> Option<*mut Rseq> {
     if known != 0 {
         return sys::is_registered(area, known).then_some(area);
     }
-    // With how many bytes libc registers differs between versions and distributions, and it does not say: the kernel
-    // confirms the right number.
-    let length = (ORIGINAL_SIZE..=1024).step_by(4).find(|&length| sys::is_registered(area, length))?;
+    // With how many bytes libc registers differs between versions and distributions (32, or what the kernel maintains, to the byte),
+    // and it does not say: the kernel confirms the right number.
+    let likely = [ORIGINAL_SIZE, FEATURE_SIZE.load(Ordering::Relaxed)];
+    let mut lengths = likely.into_iter().chain(ORIGINAL_SIZE + 1..=1024);
+    let length = lengths.find(|&length| sys::is_registered(area, length))?;
     REGISTERED.store(length, Ordering::Relaxed);
     Some(area)
 }
