@@ -22,6 +22,7 @@ pub use none::*;
     target_arch = "riscv32",
     target_arch = "loongarch64",
     target_arch = "s390x",
+    target_arch = "powerpc64",
 ))]
 mod barrier {
     use std::arch::asm;
@@ -54,11 +55,14 @@ mod barrier {
     target_arch = "riscv32",
     target_arch = "loongarch64",
     target_arch = "s390x",
+    target_arch = "powerpc64",
 )))]
 mod barrier {
     /// Returns `value`, of which the compiler knows nothing any more; through memory, where there is no
     /// inline assembly.
-    pub use std::hint::black_box as opaque;
+    pub fn opaque(value: usize) -> usize {
+        std::hint::black_box(value)
+    }
 
     /// Makes the compiler finish every store before this point and forget every load.
     #[inline(always)]
