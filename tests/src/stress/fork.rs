@@ -26,8 +26,13 @@ pub fn child(how: How, check: impl FnOnce() -> bool) -> bool {
     let pid = match how {
         // SAFETY: the child calls async-signal-safe functions only, and `_exit`.
         How::Libc => unsafe { libc::fork() },
-        // SAFETY: as above. No flag but the signal at its end: a new process with a copy of the memory.
-        How::Bare => unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) as i32 },
+        How::Bare => {
+            // Flags and stack are the other way round there.
+            let (first, second) =
+                if cfg!(target_arch = "s390x") { (0, libc::SIGCHLD) } else { (libc::SIGCHLD, 0) };
+            // SAFETY: as above. No flag but the signal at its end: a new process with a copy of the memory.
+            unsafe { libc::syscall(libc::SYS_clone, first, second, 0, 0, 0) as i32 }
+        }
     };
     match pid {
         0 => {
