@@ -26,18 +26,17 @@ pub(in crate::inject) fn decode(code: &[u8], at: u64) -> Vec<Instruction> {
         .collect()
 }
 
-#[cfg(target_arch = "x86_64")]
-const IP: usize = libc::REG_RIP as usize;
-#[cfg(target_arch = "x86")]
-const IP: usize = libc::REG_EIP as usize;
+/// The instruction pointer among the registers that the machine context begins with (`REG_RIP`, `REG_EIP`); not every libc
+/// lets them be named.
+const IP: usize = if cfg!(target_arch = "x86_64") { 16 } else { 14 };
 
 /// Where a thread that was interrupted by a signal is.
 ///
 /// # Safety
 /// `context` must be the third argument of the signal's handler.
 pub(in crate::inject) unsafe fn pc(context: *const libc::ucontext_t) -> u64 {
-    // SAFETY: the caller's promise.
-    unsafe { (*context).uc_mcontext.gregs[IP] as usize as u64 }
+    // SAFETY: the caller's promise, and the kernel's layout of the context.
+    unsafe { (&raw const (*context).uc_mcontext).cast::<usize>().add(IP).read() as u64 }
 }
 
 /// Lets it go on elsewhere.
@@ -45,6 +44,6 @@ pub(in crate::inject) unsafe fn pc(context: *const libc::ucontext_t) -> u64 {
 /// # Safety
 /// As [`pc`]; the thread must be able to run there.
 pub(in crate::inject) unsafe fn set_pc(context: *mut libc::ucontext_t, at: u64) {
-    // SAFETY: the caller's promise.
-    unsafe { (*context).uc_mcontext.gregs[IP] = at as _ };
+    // SAFETY: as above.
+    unsafe { (&raw mut (*context).uc_mcontext).cast::<usize>().add(IP).write(at as usize) };
 }
