@@ -110,6 +110,11 @@ fn a_list_agrees_with_a_vec() {
                     list.push(node);
                 }
                 Op::Get => prop_assert_eq!(list.pop().map(|node| node.value), model[here.at].pop()),
+                Op::Drain(cpu) if here.choose(cpu).0 == here.at => {
+                    let popped: Vec<u64> = list.pop_all().map(|node| node.value).collect();
+                    let expected: Vec<u64> = model[here.at].drain(..).rev().collect();
+                    prop_assert_eq!(popped, expected);
+                }
                 Op::Drain(_) => {
                     let drained: Vec<u64> = list.drain().iter().map(|node| node.value).collect();
                     let expected: Vec<u64> = model.iter_mut().flat_map(|top| top.drain(..).rev()).collect();

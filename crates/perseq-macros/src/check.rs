@@ -498,6 +498,9 @@ impl<'a> Checker<'a> {
                 }
             },
             Expr::Lit(_) => NOT_AN_INTEGER,
+            Expr::Call(call) if is_null(call) => {
+                "the type of this null pointer is not known here: bind it first, as in `let none: *mut T = null_mut();`"
+            }
             Expr::Binary(_) | Expr::Unary(_) => {
                 "the width of this store is not known here: bind the loads and constants in it with \
                  `let name: type = …` first"

@@ -25,6 +25,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("cpu_id() and tsc()", stamp),
         Scenario::new("a push on a list", list_push),
         Scenario::new("a pop from a list", list_pop),
+        Scenario::new("a list taken whole", list_pop_all),
         Scenario::new("a pair of words read at once", pair_read),
         Scenario::new("a push on a stack", stack_push),
         Scenario::new("a pop from a stack", stack_pop),
@@ -171,6 +172,23 @@ fn list_pop(trap: &Trap) {
     values.extend(list.drain().iter().map(|node| node.value));
     values.sort_unstable();
     assert_eq!(values, expected, "a node was lost or popped twice");
+}
+
+fn list_pop_all(trap: &Trap) {
+    let _pinned = Pinned::first();
+    let mut nodes: Vec<Node> = (0..64).map(Node::new).collect();
+    let list = List::new();
+    let mut nodes = nodes.iter_mut();
+    nodes.by_ref().take(3).for_each(|node| list.push(node));
+    let waiting = RefCell::new(nodes.collect::<Vec<_>>());
+    let popped = trap.during(|| list.pop_all(), &|| {
+        if let Some(node) = waiting.borrow_mut().pop() {
+            list.push(node);
+        }
+    });
+    let first = trap.interferences_first();
+    assert_eq!(popped.count() as u64, 3 + first, "what was there when the list was taken");
+    assert_eq!(list.drain().len() as u64, trap.interferences() - first, "what came later");
 }
 
 fn pair_read(trap: &Trap) {

@@ -1,3 +1,4 @@
 //! Ready-made per-CPU collections, each a few sequences over a [`PerCpu`](crate::PerCpu).
 
 pub mod counter;
+pub mod list;
