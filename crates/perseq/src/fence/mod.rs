@@ -14,13 +14,16 @@ mod visit;
 
 use crate::registration;
 
-/// A fence could not be had: membarrier(2) and sched_setaffinity(2) are both forbidden to this process.
+/// A fence could not be had: membarrier(2) is forbidden to this process, and so is sched_setaffinity(2), or the CPU is outside of
+/// the calling thread's cpuset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FenceError;
 
 impl core::fmt::Display for FenceError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("no fence: membarrier(2) and sched_setaffinity(2) are both forbidden to this process")
+        f.write_str(
+            "no fence: membarrier(2) is forbidden to this process, and this thread cannot visit the CPU by sched_setaffinity(2)",
+        )
     }
 }
 
@@ -59,8 +62,10 @@ mod imp {
     use perseq_abi::membarrier;
 
     use super::{FenceError, visit};
+    use crate::sys::ErrnoKept;
 
     pub(super) fn fence(cpu: Option<u32>, off: bool) -> Result<(), FenceError> {
+        let _errno = ErrnoKept::new();
         let command = || cpu.map_or_else(membarrier::fence_all, membarrier::fence);
         // Registration was inherited or made at load time; only a checkpoint that was restored without it needs another.
         if !off && (command().is_ok() || membarrier::register().and_then(|()| command()).is_ok()) {

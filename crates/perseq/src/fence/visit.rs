@@ -10,8 +10,8 @@ use super::FenceError;
 
 /// Runs on `cpu` for a moment and returns with the affinity that was found.
 ///
-/// A CPU on which the thread may not run (EINVAL: offline, or outside its cpuset) is taken to run no other thread of this
-/// process either, as its threads share one cpuset.
+/// EINVAL says that the thread may not run there: the CPU is offline, and then nobody does, or outside of this thread's cpuset,
+/// where other threads may be.
 pub(super) fn visit(cpu: u32) -> Result<(), FenceError> {
     if cpu >= crate::cpu::bound() {
         return Ok(());
@@ -25,7 +25,7 @@ pub(super) fn visit(cpu: u32) -> Result<(), FenceError> {
     match sched_setaffinity(None, &there) {
         // The kernel moves the thread before the call returns.
         Ok(()) => sched_setaffinity(None, &home).map_err(|_| FenceError),
-        Err(Errno::INVAL) => Ok(()),
+        Err(Errno::INVAL) if crate::cpu::online().is_some_and(|online| !online.contains(cpu)) => Ok(()),
         Err(_) => Err(FenceError),
     }
 }

@@ -266,7 +266,9 @@ impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
     /// 2 to 3 µs for another. If `f` panics the gate opens all the same. Async-signal-safe if `f` is.
     ///
     /// `f` may call `exclusive` on other slots; threads that do so in different orders can wait for each other, as with
-    /// any lock. It must not fork: the child would own the slot under the parent's name.
+    /// any lock. It must not fork: the child would own the slot under the parent's name. Nor should it wait for anything that a
+    /// forking thread may hold (another library's fork handlers take the locks of malloc, for instance): a fork waits two seconds
+    /// for owners, and then the child finds the slot as `f` had it at that moment.
     ///
     /// # Errors
     /// See [`ExclusiveError`]; `f` is not run then.

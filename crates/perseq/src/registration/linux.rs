@@ -4,7 +4,7 @@ mod unload;
 
 use core::mem::offset_of;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicIsize, AtomicU8, AtomicU32, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicIsize, AtomicPtr, AtomicU8, AtomicU32, Ordering, compiler_fence};
 
 use perseq_abi::slice::{self, SliceCtrl};
 use perseq_abi::{Feature, ORIGINAL_SIZE, Rseq, auxv, known_bad_kernel, membarrier, sys};
@@ -47,8 +47,12 @@ static EXIT_KEY: AtomicU32 = AtomicU32::new(0);
 #[unsafe(link_section = ".init_array.00099")]
 static AT_LOAD: extern "C" fn() = {
     extern "C" fn at_load() {
-        crate::percpu::prepare_for_fork();
-        unload::prepare_for_fork();
+        // Without a thread block nobody knows who owns what, and forks cannot wait: gates are taken over.
+        if arch::LOWERED {
+            crate::percpu::prepare_for_fork();
+            unload::prepare_for_fork();
+        }
+        find_libc_version();
         mode();
     }
     at_load
@@ -75,6 +79,7 @@ const fn reason(value: u8) -> Reason {
         7 => Reason::NoMembarrier,
         8 => Reason::Foreign,
         9 => Reason::Ending,
+        10 => Reason::NoExitHook,
         _ => Reason::Target,
     }
 }
@@ -84,10 +89,10 @@ pub(crate) fn is_off() -> bool {
     matches!(mode(), Mode::Off(_))
 }
 
-/// Two threads that decide at the same time decide the same.
+/// Of threads that decide at the same time, the first decides for all.
 #[cold]
 fn decide() -> Mode {
-    let mode = match unavailable() {
+    let decided = match unavailable() {
         Some(reason) => Mode::Off(reason),
         None => {
             FEATURE_SIZE.store(auxv::feature_size(), Ordering::Relaxed);
@@ -99,20 +104,25 @@ fn decide() -> Mode {
                 }
                 _ => {
                     REGISTERED.store(own_length(), Ordering::Relaxed);
-                    create_exit_key();
-                    unload::forbid();
-                    Mode::Own
+                    if create_exit_key() {
+                        unload::forbid();
+                        Mode::Own
+                    } else {
+                        Mode::Off(Reason::NoExitHook)
+                    }
                 }
             }
         }
     };
-    let byte = match mode {
+    let byte = match decided {
         Mode::Libc => LIBC,
         Mode::Own => OWN,
         Mode::Off(reason) => OFF + reason as u8,
     };
-    MODE.store(byte, Ordering::Release);
-    mode
+    match MODE.compare_exchange(0, byte, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => decided,
+        Err(_) => mode(),
+    }
 }
 
 /// Why no section can be run in this process, if so.
@@ -201,35 +211,58 @@ pub(crate) fn adopt() -> bool {
     if block.refused.get() != 0 {
         return false;
     }
-    // A handler that adopts in the middle of this would be overwritten.
+    // A handler that adopts in the middle of this would be overwritten. What cannot be held back (a fault's handler, an
+    // allocator that `pthread_setspecific` calls) is refused meanwhile, and takes its slow path.
     let _signals = SignalsHeld::new();
     if block.area.get() != UNREGISTERED.area() {
         return true;
     }
-    let area = match mode() {
-        Mode::Off(_) => return false,
+    block.refused.set(ADOPTING);
+    match obtain(block) {
+        Ok(area) => {
+            let by_cid =
+                if has(Feature::MmCid) { offset_of!(Rseq, mm_cid) } else { offset_of!(Rseq, cpu_id) };
+            block.index.set(by_cid);
+            unload::enter(area);
+            block.area.set(area);
+            compiler_fence(Ordering::Release);
+            block.refused.set(0);
+            true
+        }
+        Err(reason) => {
+            block.refused.set(reason as u8);
+            false
+        }
+    }
+}
+
+/// `refused` of a thread that is being registered.
+const ADOPTING: u8 = u8::MAX;
+
+/// An area that the kernel has registered for the calling thread.
+fn obtain(block: &ThreadBlock) -> Result<*mut Rseq, Reason> {
+    let mode = mode();
+    let area = match mode {
+        Mode::Off(reason) => return Err(reason),
         Mode::Libc => verified_libc_area(),
         Mode::Own => register_own(block),
     };
     // SAFETY: an area that the kernel has registered for this thread, so it has written the fields.
     let believable =
         |area: &*mut Rseq| unsafe { (&raw const (**area).cpu_id).read_volatile() }.cast_signed() >= 0;
-    let Some(area) = area.filter(believable) else {
-        block.refused.set(Reason::Foreign as u8);
-        return false;
-    };
-    // The hook unregisters our own area.
-    let key = EXIT_KEY.load(Ordering::Relaxed);
-    if key != 0 {
-        // SAFETY: the key was created. Keys that are made while a program starts are among the first 32, which live in the
-        // thread descriptor; for one of a library that is loaded late, glibc allocates.
-        unsafe { libc::pthread_setspecific(key - 1, area.cast_const().cast()) };
+    let area = area.filter(believable).ok_or(Reason::Foreign)?;
+    if mode == Mode::Own {
+        // The hook unregisters it: without one, the kernel would write into memory that libc has given away.
+        let key = EXIT_KEY.load(Ordering::Relaxed);
+        // SAFETY: the key was created with this mode. Keys that are made while a program starts are among the first 32, which
+        // live in the thread descriptor; for one of a library that is loaded late, glibc allocates.
+        if unsafe { libc::pthread_setspecific(key - 1, area.cast_const().cast()) } != 0 {
+            // SAFETY: the block does not point to it, so no section uses it.
+            let _ = unsafe { sys::unregister(area, REGISTERED.load(Ordering::Relaxed)) };
+            return Err(Reason::NoExitHook);
+        }
     }
-    let by_cid = if has(Feature::MmCid) { offset_of!(Rseq, mm_cid) } else { offset_of!(Rseq, cpu_id) };
-    block.index.set(by_cid);
-    unload::enter(area);
-    block.area.set(area);
-    true
+    Ok(area)
 }
 
 /// Where the calling thread asks for a time slice extension, if it may; the first call enables that. Async-signal-safe.
@@ -293,17 +326,18 @@ fn register_own(block: &ThreadBlock) -> Option<*mut Rseq> {
     Some(area)
 }
 
-/// Arranges for [`leave`] to be called when a thread ends that has registered its area.
-fn create_exit_key() {
+/// Arranges for [`leave`] to be called when a thread ends that has registered its area; says whether that can be done.
+fn create_exit_key() -> bool {
     let mut key = 0;
     // SAFETY: writes the key on success.
     if unsafe { libc::pthread_key_create(&raw mut key, Some(leave)) } != 0 {
-        return;
+        return EXIT_KEY.load(Ordering::Relaxed) != 0;
     }
     if EXIT_KEY.compare_exchange(0, key + 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
         // SAFETY: ours, and nobody has used it.
         unsafe { libc::pthread_key_delete(key) };
     }
+    true
 }
 
 /// Ends a thread's use of our own area for good: what it still does in destructors takes the slow path. The area is
@@ -322,22 +356,27 @@ unsafe extern "C" fn leave(_area: *mut libc::c_void) {
     let _ = unsafe { sys::unregister(block.own.0.get().cast(), REGISTERED.load(Ordering::Relaxed)) };
 }
 
-/// The version of the C library, for the report.
-pub(crate) fn libc_version() -> Option<&'static core::ffi::CStr> {
+/// The version of the C library; null if it does not tell.
+static LIBC_VERSION: AtomicPtr<libc::c_char> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Asks the C library for its version, at load time: a signal handler could not.
+fn find_libc_version() {
     #[cfg(all(target_env = "gnu", not(target_feature = "crt-static")))]
     {
         type Version = unsafe extern "C" fn() -> *const libc::c_char;
         // SAFETY: the name is a C string.
         let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"gnu_get_libc_version".as_ptr()) };
-        if symbol.is_null() {
-            return None;
+        if !symbol.is_null() {
+            // SAFETY: glibc's function of this name has this type and returns a constant string.
+            let version = unsafe { core::mem::transmute::<*mut libc::c_void, Version>(symbol)() };
+            LIBC_VERSION.store(version.cast_mut(), Ordering::Relaxed);
         }
-        // SAFETY: glibc's function of this name has this type and returns a constant string.
-        return Some(unsafe {
-            let version = core::mem::transmute::<*mut libc::c_void, Version>(symbol);
-            core::ffi::CStr::from_ptr(version())
-        });
     }
-    #[allow(unreachable_code, reason = "reached with every other libc")]
-    None
+}
+
+/// The version of the C library, for the report.
+pub(crate) fn libc_version() -> Option<&'static core::ffi::CStr> {
+    let version = LIBC_VERSION.load(Ordering::Relaxed);
+    // SAFETY: null, or a constant string of libc.
+    (!version.is_null()).then(|| unsafe { core::ffi::CStr::from_ptr(version) })
 }

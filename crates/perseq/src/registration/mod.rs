@@ -54,6 +54,9 @@ pub enum Reason {
     Foreign,
     /// The thread is ending, and its area is unregistered already.
     Ending,
+    /// No area of our own can be registered, because nothing would unregister it at the thread's end: the keys or the memory for
+    /// thread-specific data are used up.
+    NoExitHook,
 }
 
 impl Reason {
@@ -80,6 +83,9 @@ impl Reason {
             }
             Self::Foreign => "another library has registered an rseq area for this thread",
             Self::Ending => "the thread is ending and its rseq area is unregistered",
+            Self::NoExitHook => {
+                "pthread keys are used up, so nothing would unregister the rseq area at the thread's end"
+            }
         }
     }
 }

@@ -60,6 +60,7 @@ pub struct ThreadBlock {
 }
 
 /// What a thread knows about the time slice extension.
+#[cfg_attr(any(not(target_os = "linux"), miri), allow(dead_code, reason = "there is no kernel to ask"))]
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slice {

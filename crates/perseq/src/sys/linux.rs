@@ -1,4 +1,4 @@
-//! Linux, by system calls that leave `errno` alone.
+//! Linux, by system calls that leave `errno` alone, or inside of an [`ErrnoKept`].
 
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::AtomicU32;
@@ -8,6 +8,24 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, m
 use rustix::thread::futex;
 
 use super::AllocError;
+
+/// Puts `errno` back when it is dropped: where rustix calls the kernel through libc (s390x, powerpc64, loongarch64), failing
+/// calls change it.
+pub(crate) struct ErrnoKept(i32);
+
+impl ErrnoKept {
+    pub(crate) fn new() -> Self {
+        // SAFETY: the calling thread's own.
+        Self(unsafe { *libc::__errno_location() })
+    }
+}
+
+impl Drop for ErrnoKept {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = self.0 };
+    }
+}
 
 /// The CPU the thread runs on, from the vDSO: right a moment ago.
 pub(crate) fn current_cpu() -> u32 {

@@ -31,6 +31,17 @@ pub(crate) fn thread_exists(_id: u32) -> bool {
     true
 }
 
+/// Nothing here is called in signal handlers.
+#[allow(dead_code, reason = "not used where there are no signals")]
+pub(crate) struct ErrnoKept;
+
+#[allow(dead_code, reason = "as above")]
+impl ErrnoKept {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+}
+
 /// Gives other threads a chance to change `word`.
 pub(crate) fn wait(_word: &AtomicU32, _expected: u32, _milliseconds: u32) {
     std::thread::yield_now();

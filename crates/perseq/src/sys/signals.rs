@@ -6,7 +6,11 @@ use core::ptr::null_mut;
 /// Holds back every signal that can be held back, until dropped.
 ///
 /// The signals of faults (SIGSEGV and the like) stay open: the kernel would kill the process instead of delivering one.
-pub(crate) struct SignalsHeld(libc::sigset_t);
+pub(crate) struct SignalsHeld {
+    mask: libc::sigset_t,
+    /// What is done meanwhile leaves `errno` alone.
+    _errno: super::ErrnoKept,
+}
 
 impl SignalsHeld {
     pub(crate) fn new() -> Self {
@@ -22,7 +26,7 @@ impl SignalsHeld {
                 libc::sigdelset(all.as_mut_ptr(), fault);
             }
             libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr());
-            Self(old.assume_init())
+            Self { mask: old.assume_init(), _errno: super::ErrnoKept::new() }
         }
     }
 }
@@ -30,6 +34,6 @@ impl SignalsHeld {
 impl Drop for SignalsHeld {
     fn drop(&mut self) {
         // SAFETY: restores the mask that `new` found.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, null_mut()) };
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.mask, null_mut()) };
     }
 }
