@@ -4,11 +4,12 @@
 mod counter;
 mod cpu;
 mod exclusive;
+mod list;
 
 use super::group::Group;
 
 /// Every group, in the order of the reports.
-pub const ALL: &[Group] = &[cpu::GROUP, counter::GROUP, exclusive::GROUP];
+pub const ALL: &[Group] = &[cpu::GROUP, counter::GROUP, exclusive::GROUP, list::GROUP];
 
 #[cfg(test)]
 mod tests {
