@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_queue::{ArrayQueue, SegQueue};
 use perseq::collections::list::{List, Node};
+use thread_local::ThreadLocal;
 
 use crate::bench::group::{Contestant, Field, Group, Setup, Threads};
 use crate::bench::hot::{Same, Turn, UPDATES, updates};
@@ -110,17 +111,16 @@ fn perseq(threads: Threads, seats: usize) -> Contestant {
 }
 
 fn thread_local_vec(threads: Threads, seats: usize) -> Contestant {
-    thread_local! {
-        static FREE: RefCell<Vec<Object>> = const { RefCell::new(Vec::new()) };
-    }
+    let free: &ThreadLocal<RefCell<Vec<Object>>> = forever(ThreadLocal::new());
     let objects = objects(seats);
     Contestant::new("thread_local_vec", Same::NAME, threads, UPDATES, move |seat| {
         let mine = &objects[seat.index];
-        FREE.with_borrow_mut(|free| *free = mine.iter().map(|object| &object.0).collect());
+        *free.get_or_default().borrow_mut() = mine.iter().map(|object| &object.0).collect();
         Ok(updates!(Same, |_i| {
-            if let Some(object) = FREE.with_borrow_mut(Vec::pop) {
+            let popped = free.get_or_default().borrow_mut().pop();
+            if let Some(object) = popped {
                 plain_add(object, 1);
-                FREE.with_borrow_mut(|free| free.push(object));
+                free.get_or_default().borrow_mut().push(object);
             }
         }))
     })
