@@ -115,6 +115,9 @@ fn a_slot_that_does_not_exist_is_an_error() {
     let counts = counts();
     for index in [counts.slots(), counts.slots() + 1, 1 << 16, u32::MAX - 1, u32::MAX] {
         assert_eq!(counts.exclusive(index, |_| ()), Err(ExclusiveError::NoSuchSlot(index)));
+        // SAFETY: there is no item.
+        let recovered = unsafe { counts.recover(index, |_| ()) };
+        assert_eq!(recovered, Err(ExclusiveError::NoSuchSlot(index)));
         assert!(counts.item(index).is_none());
     }
 }
@@ -168,9 +171,9 @@ fn a_store_to_a_guard_slot_is_a_fault() {
 }
 
 #[test]
-fn a_gate_whose_owner_died_is_taken_over() {
+fn a_slot_whose_owner_died_in_a_change_is_abandoned_until_it_is_recovered() {
     // In a process of its own, as a thread dies here in a way that libc and the crate cannot notice.
-    const NAME: &str = "a_gate_whose_owner_died_is_taken_over";
+    const NAME: &str = "a_slot_whose_owner_died_in_a_change_is_abandoned_until_it_is_recovered";
     if !child::is_child(NAME) {
         return child::run(NAME, &[]).assert_success();
     }
@@ -190,8 +193,14 @@ fn a_gate_whose_owner_died_is_taken_over() {
     });
     let owner = told.recv().expect("the owner says who it is");
     assert!(eventually(Duration::from_secs(10), || !perseq_abi::sys::thread_exists(owner)), "it died");
+    assert_eq!(counts.exclusive(cpu, |count| count.value), Err(ExclusiveError::Abandoned(cpu)));
+    assert!(panic_of(|| add(counts, 1)).contains("PerCpu::recover"), "a sequence says what to do");
+    // SAFETY: any number is a count.
+    let recover = || unsafe { counts.recover(cpu, |count| count.value) };
+    assert_eq!(recover(), Ok(5), "what it did before it died stays");
+    assert_eq!(recover(), Err(ExclusiveError::NotAbandoned(cpu)));
     add(counts, 1);
-    assert_eq!(counts.exclusive(cpu, |count| count.value), Ok(6), "what it did before it died stays");
+    assert_eq!(counts.exclusive(cpu, |count| count.value), Ok(6));
     let others: u64 = std::thread::scope(|scope| scope.spawn(|| sum(counts)).join().expect("no panic"));
     assert_eq!(others, 6);
 }

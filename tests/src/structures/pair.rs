@@ -57,6 +57,15 @@ impl Pairs {
         })
     }
 
+    /// Makes slot `cpu` whole after its owner has gone in the middle of a change.
+    ///
+    /// # Errors
+    /// Those of [`PerCpu::recover`].
+    pub fn mend(&self, cpu: u32) -> Result<(), ExclusiveError> {
+        // SAFETY: any two words are a pair.
+        unsafe { self.0.recover(cpu, |pair| pair.second = !pair.first) }
+    }
+
     /// Whether both words of slot `cpu` belong together.
     ///
     /// # Errors

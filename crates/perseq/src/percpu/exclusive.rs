@@ -19,7 +19,7 @@ mod fork;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use super::gate::{Gate, Refusal};
+use super::gate::{Change, Gate, Refusal};
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) use fork::prepare_for_fork;
 
@@ -44,11 +44,21 @@ pub(crate) struct Owned<'g> {
 
 impl<'g> Owned<'g> {
     /// Acquires `gate` for the calling thread. Fencing the CPU is up to the caller. Async-signal-safe.
-    pub(crate) fn acquire(gate: &'g Gate) -> Result<Self, Refusal> {
+    pub(crate) fn acquire(gate: &'g Gate, change: Change) -> Result<Self, Refusal> {
+        Self::by(gate, |me| gate.acquire(me, change))
+    }
+
+    /// Acquires the gate of a slot that its owner abandoned.
+    pub(crate) fn acquire_abandoned(gate: &'g Gate) -> Option<Self> {
+        let acquire = |me| gate.acquire_abandoned(me).then_some(()).ok_or(Refusal::Closed);
+        Self::by(gate, acquire).ok()
+    }
+
+    fn by(gate: &'g Gate, acquire: impl FnOnce(u32) -> Result<(), Refusal>) -> Result<Self, Refusal> {
         let signals = sys::SignalsHeld::new();
         let outermost = change_depth(1) == 1;
         count_in(outermost);
-        match gate.acquire(sys::thread_id()) {
+        match acquire(sys::thread_id()) {
             Ok(()) => Ok(Self { gate, _signals: signals, not_send: PhantomData }),
             Err(refusal) => {
                 count_out();

@@ -1,7 +1,8 @@
 //! The gate: the word at the head of a slot that says whether a sequence may pass, and who owns the slot if not.
 //!
-//! States: `CLOSED` (0: for ever, and what untouched memory holds), `OPEN` (1), or owned: the owner's thread id shifted left
-//! by one, plus [`WAITERS`] if somebody sleeps until it opens.
+//! States: `CLOSED` (0: for ever, and what untouched memory holds), `OPEN` (1), `ABANDONED` (3), or owned: the owner's thread id
+//! shifted left by one, plus [`SEVERAL`] if it changes the slot by more than one store, plus [`WAITERS`] if somebody sleeps until
+//! it opens.
 //!
 //! ```text
 //! section: … if gate != OPEN leave; … commit          (all on one CPU, aborted by a fence)
@@ -15,8 +16,9 @@
 //! stored with release, before anything else in the slot.
 //!
 //! Nothing waits for ever for an owner that is gone (a thread that died in a fork, or was killed by the debugger): whoever
-//! waits looks from time to time whether the owner still exists, and takes the gate over if not. For a sequence's slow path
-//! that is safe at any point, since it changes its slot with one store; what a closure did by halves stays so.
+//! waits looks from time to time whether the owner still exists. If not, it takes over from a sequence's slow path, which is
+//! safe at any point, since that changes its slot with one store. What a closure has left by halves is nobody's any more: the slot
+//! is abandoned, until somebody who knows how makes it whole.
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -29,7 +31,10 @@ pub struct Gate(AtomicU32);
 
 const CLOSED: u32 = 0;
 const OPEN: u32 = 1;
+const ABANDONED: u32 = 3;
 const WAITERS: u32 = 1 << 31;
+/// Above every thread id, which Linux keeps below 2^22.
+const SEVERAL: u32 = 1 << 30;
 
 /// How often a waiter looks before it sleeps; most owners are done by then.
 const SPINS: u32 = 200;
@@ -81,6 +86,26 @@ pub(crate) enum Refusal {
     Closed,
     /// The calling thread owns it already.
     Mine,
+    /// Its owner died in the middle of a change.
+    Abandoned,
+}
+
+/// How an owner changes its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// By one store that matters, so that another thread may take over at any point.
+    Single,
+    /// By several.
+    Several,
+}
+
+/// The word of a gate that thread `me` owns.
+const fn owned(me: u32, change: Change) -> u32 {
+    me << 1
+        | match change {
+            Change::Single => 0,
+            Change::Several => SEVERAL,
+        }
 }
 
 impl Gate {
@@ -92,8 +117,8 @@ impl Gate {
     /// Waits until the gate is open and closes it for everybody but the calling thread, whose id is `me`.
     ///
     /// The caller has signals held back: a handler on this thread would wait for the thread it interrupts.
-    pub(crate) fn acquire(&self, me: u32) -> Result<(), Refusal> {
-        let mine = me << 1;
+    pub(crate) fn acquire(&self, me: u32, change: Change) -> Result<(), Refusal> {
+        let mine = owned(me, change);
         let mut spins = 0;
         loop {
             let seen = match self.0.compare_exchange(OPEN, mine, Ordering::SeqCst, Ordering::Relaxed) {
@@ -103,9 +128,10 @@ impl Gate {
             let owner = seen & !WAITERS;
             match owner {
                 CLOSED => return Err(Refusal::Closed),
+                ABANDONED => return Err(Refusal::Abandoned),
                 // It opened in between.
                 OPEN => continue,
-                _ if owner == mine => return Err(Refusal::Mine),
+                _ if owner & !SEVERAL == me << 1 => return Err(Refusal::Mine),
                 _ => {}
             }
             if spins < SPINS {
@@ -120,14 +146,25 @@ impl Gate {
                 continue;
             }
             sys::wait(&self.0, sleeping, PATIENCE);
-            if self.0.load(Ordering::Relaxed) == sleeping
-                && !sys::thread_exists(owner >> 1)
-                // Others may sleep as we did: they are woken when we open.
-                && self.0.compare_exchange(sleeping, mine | WAITERS, Ordering::SeqCst, Ordering::Relaxed).is_ok()
-            {
-                return Ok(());
+            if self.0.load(Ordering::Relaxed) != sleeping || sys::thread_exists((owner & !SEVERAL) >> 1) {
+                continue;
+            }
+            // Others may sleep as we did: they are woken when we open, or now.
+            let abandoned = owner & SEVERAL != 0;
+            let next = if abandoned { ABANDONED } else { mine | WAITERS };
+            if self.0.compare_exchange(sleeping, next, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+                if !abandoned {
+                    return Ok(());
+                }
+                sys::wake_all(&self.0);
             }
         }
+    }
+
+    /// Makes the calling thread the owner of an abandoned slot; says whether it was one.
+    pub(crate) fn acquire_abandoned(&self, me: u32) -> bool {
+        let mine = owned(me, Change::Several);
+        self.0.compare_exchange(ABANDONED, mine, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 
     /// Opens the gate that the caller owns, or one of a slot whose data is ready for the first time.

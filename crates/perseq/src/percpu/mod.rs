@@ -17,7 +17,7 @@ use core::ptr::NonNull;
 pub(crate) use exclusive::Owned;
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) use exclusive::prepare_for_fork;
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Change, Gate};
 use gate::{Head, Refusal};
 pub use lazy::LazyPerCpu;
 use stripes::Shape;
@@ -142,6 +142,11 @@ pub enum ExclusiveError {
     Reentrant(u32),
     /// The CPU could not be fenced: see [`FenceError`](fence::FenceError).
     Fence(fence::FenceError),
+    /// A thread that is gone owned this slot and may have left it in the middle of a change: in the child of a fork that could not
+    /// wait for it, for instance. See [`PerCpu::recover`].
+    Abandoned(u32),
+    /// [`PerCpu::recover`] was called for a slot that is not abandoned.
+    NotAbandoned(u32),
 }
 
 impl core::fmt::Display for ExclusiveError {
@@ -153,6 +158,12 @@ impl core::fmt::Display for ExclusiveError {
                 "slot {index} is owned by this thread already: use the `&mut` that the outer closure got"
             ),
             Self::Fence(error) => error.fmt(f),
+            Self::Abandoned(index) => write!(
+                f,
+                "slot {index} was left in the middle of a change by a thread that is gone: make it whole with \
+                 `PerCpu::recover`"
+            ),
+            Self::NotAbandoned(index) => write!(f, "slot {index} is not abandoned: use `exclusive`"),
         }
     }
 }
@@ -268,27 +279,51 @@ impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
     /// `f` may call `exclusive` on other slots; threads that do so in different orders can wait for each other, as with
     /// any lock. It must not fork: the child would own the slot under the parent's name. Nor should it wait for anything that a
     /// forking thread may hold (another library's fork handlers take the locks of malloc, for instance): a fork waits two seconds
-    /// for owners, and then the child finds the slot as `f` had it at that moment.
+    /// for owners, and then the child finds the slot abandoned.
     ///
     /// # Errors
     /// See [`ExclusiveError`]; `f` is not run then.
     pub fn exclusive<R>(&self, index: u32, f: impl FnOnce(&mut T) -> R) -> Result<R, ExclusiveError> {
         // SAFETY: the slot is ours while this runs (see `gate`). Whoever reads single words of it meanwhile, through
         // `item`, has promised that its words are not written through this reference.
-        self.exclusive_ptr(index, |mut item| f(unsafe { item.as_mut() }))
+        self.exclusive_ptr(index, Change::Several, |mut item| f(unsafe { item.as_mut() }))
+    }
+
+    /// Runs `f` on the item of a slot that is [abandoned](ExclusiveError::Abandoned), to make it whole, and opens its gate. Until then
+    /// sequences on that slot panic, and the item is not dropped.
+    ///
+    /// # Errors
+    /// [`ExclusiveError::NotAbandoned`], [`ExclusiveError::NoSuchSlot`], or [`ExclusiveError::Fence`]; `f` is not run then.
+    ///
+    /// # Safety
+    /// The item must be a valid `T` at every instruction at which a closure of [`exclusive`](Self::exclusive) could have ended.
+    pub unsafe fn recover<R>(&self, index: u32, f: impl FnOnce(&mut T) -> R) -> Result<R, ExclusiveError> {
+        let mut item = self.item(index).ok_or(ExclusiveError::NoSuchSlot(index))?;
+        // The gate is closed already, so the fence may come first: without one, the slot stays abandoned.
+        Self::quiesce(index).map_err(ExclusiveError::Fence)?;
+        // SAFETY: as in `exclusive_ptr`.
+        let gate = unsafe { &(*self.at(index)).gate };
+        let owned = Owned::acquire_abandoned(gate).ok_or(ExclusiveError::NotAbandoned(index))?;
+        // SAFETY: as in `exclusive`; that it is valid is the caller's promise.
+        let result = f(unsafe { item.as_mut() });
+        drop(owned);
+        Ok(result)
     }
 
     /// [`exclusive`](Self::exclusive) without a reference, for items whose words other threads read meanwhile.
     pub(crate) fn exclusive_ptr<R>(
         &self,
         index: u32,
+        change: Change,
         f: impl FnOnce(NonNull<T>) -> R,
     ) -> Result<R, ExclusiveError> {
         let item = self.item(index).ok_or(ExclusiveError::NoSuchSlot(index))?;
         // SAFETY: a slot of a possible CPU lives as long as `self`, and a gate is shared by design.
-        let owned = Owned::acquire(unsafe { &(*self.at(index)).gate }).map_err(|refusal| match refusal {
+        let gate = unsafe { &(*self.at(index)).gate };
+        let owned = Owned::acquire(gate, change).map_err(|refusal| match refusal {
             Refusal::Closed => ExclusiveError::NoSuchSlot(index),
             Refusal::Mine => ExclusiveError::Reentrant(index),
+            Refusal::Abandoned => ExclusiveError::Abandoned(index),
         })?;
         Self::quiesce(index).map_err(ExclusiveError::Fence)?;
         let result = f(item);
@@ -338,7 +373,7 @@ impl<T, I: Index<Gate = Gate>> Gated for PerCpu<T, I> {
         let index = Self::here();
         // A section's CPU, which is not the number of its slot if that is a concurrency id.
         let cpu = if I::BY_CID { cpu::current() } else { index };
-        match self.exclusive_ptr(index, |item| f(item.as_ptr(), cpu)) {
+        match self.exclusive_ptr(index, Change::Single, |item| f(item.as_ptr(), cpu)) {
             Ok(result) => result,
             Err(error) => panic!("a sequence cannot take its slow path: {error}"),
         }

@@ -16,7 +16,7 @@ use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::exclusive::Owned;
-use super::gate::Gate;
+use super::gate::{Change, Gate};
 use crate::cpu;
 use crate::sys::{self, AllocError};
 
@@ -66,7 +66,8 @@ struct Chunk {
     taken: [u64; UNITS / 64],
 }
 
-/// Guards the list of chunks and what is in them. It is a gate like any other.
+/// Guards the list of chunks and what is in them. It is a gate like any other. Who takes it over from a thread that is gone finds,
+/// at worst, units that nobody has and nobody gets.
 static LOCK: Gate = Gate::open();
 static CHUNKS: AtomicPtr<Chunk> = AtomicPtr::new(null_mut());
 
@@ -76,7 +77,7 @@ pub(crate) fn allocate(shape: Shape) -> Result<NonNull<u8>, AllocError> {
     if !shape.packed() {
         return map(shape.shift(), shape.size);
     }
-    let _locked = Owned::acquire(&LOCK).map_err(|_| AllocError)?;
+    let _locked = Owned::acquire(&LOCK, Change::Single).map_err(|_| AllocError)?;
     let mut at = CHUNKS.load(Ordering::Relaxed);
     // SAFETY: chunks live for ever, and the lock makes us their only user.
     while let Some(chunk) = unsafe { at.as_mut() } {
@@ -107,7 +108,7 @@ pub(crate) unsafe fn free(base: NonNull<u8>, shape: Shape) {
         // SAFETY: the slots of possible CPUs are writable and ours.
         unsafe { base.as_ptr().add(cpu << STRIPE_SHIFT).write_bytes(0, shape.size) };
     }
-    let Ok(_locked) = Owned::acquire(&LOCK) else { return };
+    let Ok(_locked) = Owned::acquire(&LOCK, Change::Single) else { return };
     let mut at = CHUNKS.load(Ordering::Relaxed);
     // SAFETY: as in `allocate`.
     while let Some(chunk) = unsafe { at.as_mut() } {

@@ -19,7 +19,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use perseq_abi::Rseq;
 
-use crate::percpu::{Gate, Owned};
+use crate::percpu::{Change, Gate, Owned};
 use crate::registration::UNREGISTERED;
 use crate::{arch, sys};
 
@@ -84,7 +84,7 @@ pub(super) fn enter(area: *mut Rseq) {
         return;
     }
     let me = Entry { thread: sys::thread_id(), area };
-    let Ok(_owned) = Owned::acquire(&LOCK) else { return };
+    let Ok(_owned) = Owned::acquire(&LOCK, Change::Single) else { return };
     let place = find(|entry| entry.thread == 0)
         .or_else(|| find(|entry| !sys::thread_exists(entry.thread)))
         .or_else(grow);
@@ -176,7 +176,7 @@ static AT_UNLOAD: extern "C" fn() = {
             return;
         }
         let us = object_of((&raw const KEPT).cast());
-        let Ok(_owned) = Owned::acquire(&LOCK) else { return };
+        let Ok(_owned) = Owned::acquire(&LOCK, Change::Single) else { return };
         let mut at = PAGES.load(Ordering::Relaxed);
         // SAFETY: as in `find`.
         while let Some(page) = unsafe { at.as_mut() } {
