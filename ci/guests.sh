@@ -8,13 +8,13 @@
 # with ci/guest/fetch.
 #
 # Tests of what does not depend on the machine are left out: the compiler of sequences, compile errors, the command.
-# An emulated machine takes tens of times as long. So an eighth of the sections of single operations is attacked, and models run
+# An emulated machine takes tens of times as long. So a sixteenth of the sections of single operations is attacked, and models run
 # fewer cases, unless PERSEQ_SAMPLE, PROPTEST_CASES and PERSEQ_STRESS say otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 
-export PERSEQ_SAMPLE=${PERSEQ_SAMPLE:-8} PROPTEST_CASES=${PROPTEST_CASES:-24} PERSEQ_STRESS=${PERSEQ_STRESS:-3}
+export PERSEQ_SAMPLE=${PERSEQ_SAMPLE:-16} PROPTEST_CASES=${PROPTEST_CASES:-16} PERSEQ_STRESS=${PERSEQ_STRESS:-2}
 tests=(-p perseq-abi -p perseq -p perseq-tests --lib)
 for test in abort_injection abort_injection_controls expressions forks models slots stress; do
     tests+=(--test "$test")
