@@ -199,7 +199,6 @@ pub(crate) enum Inst {
         place: Place,
         value: Operand,
         ty: Ty,
-        #[allow(dead_code, reason = "on x86 every store is a release")]
         order: Order,
     },
 }

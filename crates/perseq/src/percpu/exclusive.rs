@@ -11,7 +11,8 @@
 //!
 //! Of an owner and a fork that come at the same time, at least one sees the other. A thread that holds a gate already, or that
 //! is forking itself (and runs a signal handler, or another library's fork handler), does not wait for forks: they wait for
-//! it. A fork that bypasses the handlers (`_Fork`, raw `clone`) leaves gates to be taken over.
+//! it. A fork that bypasses the handlers (`_Fork`, raw `clone`) leaves gates to be taken over, or slots
+//! abandoned (see [`gate`](super::gate)).
 
 #[cfg(all(target_os = "linux", not(miri)))]
 mod fork;

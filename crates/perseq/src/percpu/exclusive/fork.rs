@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use super::{FORKS, OWNERS, SLEEP, change_depth};
 use crate::sys;
 
-/// How long a fork waits for owners before it goes ahead and leaves their gates to be taken over, in nanoseconds.
+/// How long a fork waits for owners before it goes ahead and leaves their slots abandoned, in nanoseconds.
 const PATIENCE: u64 = 2_000_000_000;
 
 /// Registers the fork handlers; called once, at load time.
@@ -36,6 +36,6 @@ pub(crate) fn prepare_for_fork() {
         FORKS.store(0, Ordering::SeqCst);
     }
     // SAFETY: the handlers are functions of this library, which libc forgets if it is unloaded. Without memory for
-    // them, gates are taken over in the child.
+    // them, slots are abandoned in the child.
     let _ = unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
 }
