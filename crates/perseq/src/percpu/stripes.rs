@@ -215,19 +215,16 @@ mod tests {
 
     #[test]
     fn small_items_share_a_chunk_and_freed_units_are_used_again() {
-        let shape = Shape { size: 24, align: 8 };
-        let first = allocate(shape).unwrap();
-        let second = allocate(shape).unwrap();
-        assert_ne!(first, second);
-        // SAFETY: nobody uses them, and no gate was opened.
-        unsafe { free(first, shape) };
-        let again = allocate(shape).unwrap();
-        assert!(again <= second || again != first);
-        // SAFETY: as above.
-        unsafe {
-            free(second, shape);
-            free(again, shape);
-        }
+        let base = NonNull::<u8>::dangling();
+        let mut chunk = Chunk { next: null_mut(), base: base.as_ptr(), free: UNITS, taken: [0; UNITS / 64] };
+        let mut take = |chunk: &mut Chunk| {
+            chunk.take(Shape { size: 24, align: 8 }).map(|at| (at.addr().get() - base.addr().get()) / UNIT)
+        };
+        assert_eq!([take(&mut chunk), take(&mut chunk)], [Some(0), Some(2)]);
+        chunk.mark(0, 2, false);
+        assert_eq!([take(&mut chunk), take(&mut chunk)], [Some(0), Some(4)]);
+        let rest = core::iter::from_fn(|| take(&mut chunk)).count();
+        assert_eq!((rest, chunk.free), (UNITS / 2 - 3, 0));
     }
 
     #[test]
