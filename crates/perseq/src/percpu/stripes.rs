@@ -217,7 +217,7 @@ mod tests {
     fn small_items_share_a_chunk_and_freed_units_are_used_again() {
         let base = NonNull::<u8>::dangling();
         let mut chunk = Chunk { next: null_mut(), base: base.as_ptr(), free: UNITS, taken: [0; UNITS / 64] };
-        let mut take = |chunk: &mut Chunk| {
+        let take = |chunk: &mut Chunk| {
             chunk.take(Shape { size: 24, align: 8 }).map(|at| (at.addr().get() - base.addr().get()) / UNIT)
         };
         assert_eq!([take(&mut chunk), take(&mut chunk)], [Some(0), Some(2)]);
