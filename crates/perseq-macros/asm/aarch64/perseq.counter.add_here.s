@@ -1,54 +1,54 @@
-mrs {temp}, tpidr_el0
-ldr {v0}, [{temp}, {thread}]
+mrs {v1}, tpidr_el0
+ldr {v0}, [{v1}, {thread}]
 adrp {slot}, 3f
 add {slot}, {slot}, :lo12:3f
 str {slot}, [{v0}, #8]
 4:
 .if {by_cid}
-add {temp}, {temp}, {thread}
-ldr {temp}, [{temp}, #8]
-ldrsw {slot}, [{v0}, {temp}]
+add {v1}, {v1}, {thread}
+ldr {v1}, [{v1}, #8]
+ldrsw {slot}, [{v0}, {v1}]
 .elseif {gated}
 ldrsw {slot}, [{v0}, #4]
 .else
 ldrsw {slot}, [{v0}]
-orr {temp}, {slot}, {base}
-tbnz {temp}, #63, 7f
+orr {v1}, {slot}, {base}
+tbnz {v1}, #63, 7f
 .endif
 add {slot}, {base}, {slot}, lsl #{shift}
 .if {gated}
-ldar {temp:w}, [{slot}]
-cmp {temp:w}, #1
+ldar {v1:w}, [{slot}]
+cmp {v1:w}, #1
 b.ne 7f
 .endif
-movz {constant}, #({c0} & 0xffff)
-movk {constant}, #(({c0} >> 16) & 0xffff), lsl #16
-cmp {p_which}, {constant}
+movz {v0}, #({c0} & 0xffff)
+movk {v0}, #(({c0} >> 16) & 0xffff), lsl #16
+cmp {p_which}, {v0}
 b.hs 301f
-movz {far}, #({c1} & 0xffff)
-movk {far}, #(({c1} >> 16) & 0xffff), lsl #16
-madd {v0}, {p_which}, {far}, {slot}
+movz {v1}, #({c1} & 0xffff)
+movk {v1}, #(({c1} >> 16) & 0xffff), lsl #16
+madd {v0}, {p_which}, {v1}, {slot}
 .if {c2} < 4096
 add {v0}, {v0}, #{c2}
 .else
-movz {far}, #({c2} & 0xffff)
-movk {far}, #(({c2} >> 16) & 0xffff), lsl #16
-add {v0}, {v0}, {far}
+movz {v1}, #({c2} & 0xffff)
+movk {v1}, #(({c2} >> 16) & 0xffff), lsl #16
+add {v0}, {v0}, {v1}
 .endif
 .if {c3} < 32768 && {c3} % 8 == 0
 ldr {v1}, [{v0}, #{c3}]
 .else
-movz {far}, #({c3} & 0xffff)
-movk {far}, #(({c3} >> 16) & 0xffff), lsl #16
-ldr {v1}, [{v0}, {far}]
+movz {scratch0}, #({c3} & 0xffff)
+movk {scratch0}, #(({c3} >> 16) & 0xffff), lsl #16
+ldr {v1}, [{v0}, {scratch0}]
 .endif
 add {v1}, {v1}, {p_n}
 .if {c4} < 32768 && {c4} % 8 == 0
 str {v1}, [{v0}, #{c4}]
 .else
-movz {far}, #({c4} & 0xffff)
-movk {far}, #(({c4} >> 16) & 0xffff), lsl #16
-str {v1}, [{v0}, {far}]
+movz {scratch0}, #({c4} & 0xffff)
+movk {scratch0}, #(({c4} >> 16) & 0xffff), lsl #16
+str {v1}, [{v0}, {scratch0}]
 .endif
 5:
 .ifndef .Lperseq_site
@@ -88,16 +88,14 @@ b {exit1}
 # c2 = const: offset of words [which].word
 # c3 = const: 0
 # c4 = const: 0
-# constant = scratch
 # exit1 = label: exit 1
-# far = scratch
 # gated = const: 1 if slots have gates
 # p_n = in: n: u64
 # p_which = in: which: usize
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = address of the area, _
 # v1 = value, _

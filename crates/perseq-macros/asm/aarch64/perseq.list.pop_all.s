@@ -1,32 +1,32 @@
-mrs {temp}, tpidr_el0
-ldr {v0}, [{temp}, {thread}]
+mrs {v1}, tpidr_el0
+ldr {v0}, [{v1}, {thread}]
 adrp {slot}, 3f
 add {slot}, {slot}, :lo12:3f
 str {slot}, [{v0}, #8]
 4:
 .if {by_cid}
-add {temp}, {temp}, {thread}
-ldr {temp}, [{temp}, #8]
-ldrsw {slot}, [{v0}, {temp}]
+add {v1}, {v1}, {thread}
+ldr {v1}, [{v1}, #8]
+ldrsw {slot}, [{v0}, {v1}]
 .elseif {gated}
 ldrsw {slot}, [{v0}, #4]
 .else
 ldrsw {slot}, [{v0}]
-orr {temp}, {slot}, {base}
-tbnz {temp}, #63, 7f
+orr {v1}, {slot}, {base}
+tbnz {v1}, #63, 7f
 .endif
 add {slot}, {base}, {slot}, lsl #{shift}
 .if {gated}
-ldar {temp:w}, [{slot}]
-cmp {temp:w}, #1
+ldar {v1:w}, [{slot}]
+cmp {v1:w}, #1
 b.ne 7f
 .endif
 .if {c0} < 32768 && {c0} % 8 == 0
 ldr {v0}, [{slot}, #{c0}]
 .else
-movz {far}, #({c0} & 0xffff)
-movk {far}, #(({c0} >> 16) & 0xffff), lsl #16
-ldr {v0}, [{slot}, {far}]
+movz {v1}, #({c0} & 0xffff)
+movk {v1}, #(({c0} >> 16) & 0xffff), lsl #16
+ldr {v0}, [{slot}, {v1}]
 .endif
 mov {status}, #1
 cmp {v0}, 0
@@ -35,9 +35,9 @@ mov {v1}, #0
 .if {c1} < 32768 && {c1} % 8 == 0
 str {v1}, [{slot}, #{c1}]
 .else
-movz {far}, #({c1} & 0xffff)
-movk {far}, #(({c1} >> 16) & 0xffff), lsl #16
-str {v1}, [{slot}, {far}]
+movz {scratch0}, #({c1} & 0xffff)
+movk {scratch0}, #(({c1} >> 16) & 0xffff), lsl #16
+str {v1}, [{slot}, {scratch0}]
 .endif
 5:
 mov {status}, #0
@@ -73,12 +73,11 @@ mov {status}, #255
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of list.top
 # c1 = const: offset of list.top
-# far = scratch
 # gated = const: 1 if slots have gates
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
 # status = out: the exit taken
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = out: address of the area, top
 # v1 = none

@@ -1,46 +1,46 @@
-mrs {temp}, tpidr_el0
-ldr {v0}, [{temp}, {thread}]
+mrs {scratch0}, tpidr_el0
+ldr {v0}, [{scratch0}, {thread}]
 adrp {slot}, 3f
 add {slot}, {slot}, :lo12:3f
 str {slot}, [{v0}, #8]
 4:
 .if {by_cid}
-add {temp}, {temp}, {thread}
-ldr {temp}, [{temp}, #8]
-ldrsw {slot}, [{v0}, {temp}]
+add {scratch0}, {scratch0}, {thread}
+ldr {scratch0}, [{scratch0}, #8]
+ldrsw {slot}, [{v0}, {scratch0}]
 .elseif {gated}
 ldrsw {slot}, [{v0}, #4]
 .else
 ldrsw {slot}, [{v0}]
-orr {temp}, {slot}, {base}
-tbnz {temp}, #63, 7f
+orr {scratch0}, {slot}, {base}
+tbnz {scratch0}, #63, 7f
 .endif
 add {slot}, {base}, {slot}, lsl #{shift}
 .if {gated}
-ldar {temp:w}, [{slot}]
-cmp {temp:w}, #1
+ldar {scratch0:w}, [{slot}]
+cmp {scratch0:w}, #1
 b.ne 7f
 .endif
 .if {c0} < 32768 && {c0} % 8 == 0
 ldr {v0}, [{slot}, #{c0}]
 .else
-movz {far}, #({c0} & 0xffff)
-movk {far}, #(({c0} >> 16) & 0xffff), lsl #16
-ldr {v0}, [{slot}, {far}]
+movz {scratch0}, #({c0} & 0xffff)
+movk {scratch0}, #(({c0} >> 16) & 0xffff), lsl #16
+ldr {v0}, [{slot}, {scratch0}]
 .endif
 .if {c1} < 32768 && {c1} % 8 == 0
 str {v0}, [{p_node}, #{c1}]
 .else
-movz {far}, #({c1} & 0xffff)
-movk {far}, #(({c1} >> 16) & 0xffff), lsl #16
-str {v0}, [{p_node}, {far}]
+movz {scratch0}, #({c1} & 0xffff)
+movk {scratch0}, #(({c1} >> 16) & 0xffff), lsl #16
+str {v0}, [{p_node}, {scratch0}]
 .endif
 .if {c2} < 32768 && {c2} % 8 == 0
 str {p_node}, [{slot}, #{c2}]
 .else
-movz {far}, #({c2} & 0xffff)
-movk {far}, #(({c2} >> 16) & 0xffff), lsl #16
-str {p_node}, [{slot}, {far}]
+movz {v0}, #({c2} & 0xffff)
+movk {v0}, #(({c2} >> 16) & 0xffff), lsl #16
+str {p_node}, [{slot}, {v0}]
 .endif
 5:
 .ifndef .Lperseq_site
@@ -75,12 +75,11 @@ b {refused}
 # c0 = const: offset of list.top
 # c1 = const: offset of (*node).next
 # c2 = const: offset of list.top
-# far = scratch
 # gated = const: 1 if slots have gates
 # p_node = in: node: * mut Link
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = address of the area, top

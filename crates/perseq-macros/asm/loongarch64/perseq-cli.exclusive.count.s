@@ -1,41 +1,41 @@
-add.d {temp}, $tp, {thread}
-ld.d {v0}, {temp}, 0
+add.d {scratch0}, $tp, {thread}
+ld.d {v0}, {scratch0}, 0
 la.pcrel {slot}, 3f
 st.d {slot}, {v0}, 8
 4:
 .if {by_cid}
-ld.d {temp}, {temp}, 8
-add.d {temp}, {temp}, {v0}
-ld.w {slot}, {temp}, 0
+ld.d {scratch0}, {scratch0}, 8
+add.d {scratch0}, {scratch0}, {v0}
+ld.w {slot}, {scratch0}, 0
 .elseif {gated}
 ld.w {slot}, {v0}, 4
 .else
 ld.w {slot}, {v0}, 0
-or {temp}, {slot}, {base}
-bltz {temp}, 7f
+or {scratch0}, {slot}, {base}
+bltz {scratch0}, 7f
 .endif
 slli.d {slot}, {slot}, {shift}
 add.d {slot}, {slot}, {base}
 .if {gated}
-ld.w {temp}, {slot}, 0
-addi.d {temp}, {temp}, -1
-bnez {temp}, 7f
+ld.w {scratch0}, {slot}, 0
+addi.d {scratch0}, {scratch0}, -1
+bnez {scratch0}, 7f
 dbar 0x14
 .endif
 .if {c0} < 2048
 ld.d {v0}, {slot}, {c0}
 .else
-li.d {far}, {c0}
-add.d {far}, {far}, {slot}
-ld.d {v0}, {far}, 0
+li.d {scratch0}, {c0}
+add.d {scratch0}, {scratch0}, {slot}
+ld.d {v0}, {scratch0}, 0
 .endif
 addi.d {v0}, {v0}, 1
 .if {c1} < 2048
 st.d {v0}, {slot}, {c1}
 .else
-li.d {far}, {c1}
-add.d {far}, {far}, {slot}
-st.d {v0}, {far}, 0
+li.d {scratch0}, {c1}
+add.d {scratch0}, {scratch0}, {slot}
+st.d {v0}, {scratch0}, 0
 .endif
 5:
 .ifndef .Lperseq_site
@@ -69,11 +69,10 @@ b {refused}
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of slots.value
 # c1 = const: offset of slots.value
-# far = scratch
 # gated = const: 1 if slots have gates
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = address of the area, value, _

@@ -1,48 +1,48 @@
-add.d {temp}, $tp, {thread}
-ld.d {v0}, {temp}, 0
+add.d {v1}, $tp, {thread}
+ld.d {v0}, {v1}, 0
 la.pcrel {slot}, 3f
 st.d {slot}, {v0}, 8
 4:
 .if {by_cid}
-ld.d {temp}, {temp}, 8
-add.d {temp}, {temp}, {v0}
-ld.w {slot}, {temp}, 0
+ld.d {v1}, {v1}, 8
+add.d {v1}, {v1}, {v0}
+ld.w {slot}, {v1}, 0
 .elseif {gated}
 ld.w {slot}, {v0}, 4
 .else
 ld.w {slot}, {v0}, 0
-or {temp}, {slot}, {base}
-bltz {temp}, 7f
+or {v1}, {slot}, {base}
+bltz {v1}, 7f
 .endif
 slli.d {slot}, {slot}, {shift}
 add.d {slot}, {slot}, {base}
 .if {gated}
-ld.w {temp}, {slot}, 0
-addi.d {temp}, {temp}, -1
-bnez {temp}, 7f
+ld.w {v1}, {slot}, 0
+addi.d {v1}, {v1}, -1
+bnez {v1}, 7f
 dbar 0x14
 .endif
-li.d {constant}, {c0}
-bgeu {p_which}, {constant}, 301f
-li.d {far}, {c1}
-mul.d {v0}, {p_which}, {far}
+li.d {v0}, {c0}
+bgeu {p_which}, {v0}, 301f
+li.d {v1}, {c1}
+mul.d {v0}, {p_which}, {v1}
 add.d {v0}, {v0}, {slot}
-li.d {far}, {c2}
-add.d {v0}, {v0}, {far}
+li.d {v1}, {c2}
+add.d {v0}, {v0}, {v1}
 .if {c3} < 2048
 ld.d {v1}, {v0}, {c3}
 .else
-li.d {far}, {c3}
-add.d {far}, {far}, {v0}
-ld.d {v1}, {far}, 0
+li.d {scratch0}, {c3}
+add.d {scratch0}, {scratch0}, {v0}
+ld.d {v1}, {scratch0}, 0
 .endif
 add.d {v1}, {v1}, {p_n}
 .if {c4} < 2048
 st.d {v1}, {v0}, {c4}
 .else
-li.d {far}, {c4}
-add.d {far}, {far}, {v0}
-st.d {v1}, {far}, 0
+li.d {scratch0}, {c4}
+add.d {scratch0}, {scratch0}, {v0}
+st.d {v1}, {scratch0}, 0
 .endif
 5:
 .ifndef .Lperseq_site
@@ -82,16 +82,14 @@ b {exit1}
 # c2 = const: offset of words [which].word
 # c3 = const: 0
 # c4 = const: 0
-# constant = scratch
 # exit1 = label: exit 1
-# far = scratch
 # gated = const: 1 if slots have gates
 # p_n = in: n: u64
 # p_which = in: which: usize
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = address of the area, _
 # v1 = value, _

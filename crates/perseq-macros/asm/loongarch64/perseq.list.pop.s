@@ -1,49 +1,49 @@
-add.d {temp}, $tp, {thread}
-ld.d {v0}, {temp}, 0
+add.d {v1}, $tp, {thread}
+ld.d {v0}, {v1}, 0
 la.pcrel {slot}, 3f
 st.d {slot}, {v0}, 8
 4:
 .if {by_cid}
-ld.d {temp}, {temp}, 8
-add.d {temp}, {temp}, {v0}
-ld.w {slot}, {temp}, 0
+ld.d {v1}, {v1}, 8
+add.d {v1}, {v1}, {v0}
+ld.w {slot}, {v1}, 0
 .elseif {gated}
 ld.w {slot}, {v0}, 4
 .else
 ld.w {slot}, {v0}, 0
-or {temp}, {slot}, {base}
-bltz {temp}, 7f
+or {v1}, {slot}, {base}
+bltz {v1}, 7f
 .endif
 slli.d {slot}, {slot}, {shift}
 add.d {slot}, {slot}, {base}
 .if {gated}
-ld.w {temp}, {slot}, 0
-addi.d {temp}, {temp}, -1
-bnez {temp}, 7f
+ld.w {v1}, {slot}, 0
+addi.d {v1}, {v1}, -1
+bnez {v1}, 7f
 dbar 0x14
 .endif
 .if {c0} < 2048
 ld.d {v0}, {slot}, {c0}
 .else
-li.d {far}, {c0}
-add.d {far}, {far}, {slot}
-ld.d {v0}, {far}, 0
+li.d {v1}, {c0}
+add.d {v1}, {v1}, {slot}
+ld.d {v0}, {v1}, 0
 .endif
 li.d {status}, 1
 beq {v0}, $zero, 6f
 .if {c1} < 2048
 ld.d {v1}, {v0}, {c1}
 .else
-li.d {far}, {c1}
-add.d {far}, {far}, {v0}
-ld.d {v1}, {far}, 0
+li.d {scratch0}, {c1}
+add.d {scratch0}, {scratch0}, {v0}
+ld.d {v1}, {scratch0}, 0
 .endif
 .if {c2} < 2048
 st.d {v1}, {slot}, {c2}
 .else
-li.d {far}, {c2}
-add.d {far}, {far}, {slot}
-st.d {v1}, {far}, 0
+li.d {scratch0}, {c2}
+add.d {scratch0}, {scratch0}, {slot}
+st.d {v1}, {scratch0}, 0
 .endif
 5:
 li.d {status}, 0
@@ -80,12 +80,11 @@ li.d {status}, 255
 # c0 = const: offset of list.top
 # c1 = const: offset of (*top).next
 # c2 = const: offset of list.top
-# far = scratch
 # gated = const: 1 if slots have gates
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
 # status = out: the exit taken
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = out: address of the area, top
 # v1 = next

@@ -7,55 +7,55 @@ addi {slot}, {slot}, (3f - 25b)@l
 std {slot}, 8({v0})
 4:
 .if {by_cid}
-add {temp}, 13, {thread}
-ld {temp}, 8({temp})
-lwax {slot}, {v0}, {temp}
+add {v1}, 13, {thread}
+ld {v1}, 8({v1})
+lwax {slot}, {v0}, {v1}
 .elseif {gated}
 lwa {slot}, 4({v0})
 .else
 lwa {slot}, 0({v0})
-or {temp}, {slot}, {base}
-cmpdi {temp}, 0
+or {v1}, {slot}, {base}
+cmpdi {v1}, 0
 blt 7f
 .endif
 sldi {slot}, {slot}, {shift}
 add {slot}, {slot}, {base}
 .if {gated}
-lwz {temp}, 0({slot})
-cmpwi {temp}, 1
+lwz {v1}, 0({slot})
+cmpwi {v1}, 1
 bne 7f
 isync
 .endif
-li {constant}, 0
-oris {constant}, {constant}, (({c0} >> 16) & 0xffff)
-ori {constant}, {constant}, ({c0} & 0xffff)
-cmpld {p_which}, {constant}
+li {v0}, 0
+oris {v0}, {v0}, (({c0} >> 16) & 0xffff)
+ori {v0}, {v0}, ({c0} & 0xffff)
+cmpld {p_which}, {v0}
 bge 301f
-li {far}, 0
-oris {far}, {far}, (({c1} >> 16) & 0xffff)
-ori {far}, {far}, ({c1} & 0xffff)
-mulld {v0}, {p_which}, {far}
+li {v1}, 0
+oris {v1}, {v1}, (({c1} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c1} & 0xffff)
+mulld {v0}, {p_which}, {v1}
 add {v0}, {v0}, {slot}
-li {far}, 0
-oris {far}, {far}, (({c2} >> 16) & 0xffff)
-ori {far}, {far}, ({c2} & 0xffff)
-add {v0}, {v0}, {far}
+li {v1}, 0
+oris {v1}, {v1}, (({c2} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c2} & 0xffff)
+add {v0}, {v0}, {v1}
 .if {c3} < 32768
 ld {v1}, {c3}({v0})
 .else
-li {far}, 0
-oris {far}, {far}, (({c3} >> 16) & 0xffff)
-ori {far}, {far}, ({c3} & 0xffff)
-ldx {v1}, {v0}, {far}
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c3} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c3} & 0xffff)
+ldx {v1}, {v0}, {scratch0}
 .endif
 add {v1}, {v1}, {p_n}
 .if {c4} < 32768
 std {v1}, {c4}({v0})
 .else
-li {far}, 0
-oris {far}, {far}, (({c4} >> 16) & 0xffff)
-ori {far}, {far}, ({c4} & 0xffff)
-stdx {v1}, {v0}, {far}
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c4} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c4} & 0xffff)
+stdx {v1}, {v0}, {scratch0}
 .endif
 5:
 .ifndef .Lperseq_site
@@ -95,16 +95,14 @@ b {exit1}
 # c2 = const: offset of words [which].word
 # c3 = const: 0
 # c4 = const: 0
-# constant = scratch
 # exit1 = label: exit 1
-# far = scratch
 # gated = const: 1 if slots have gates
 # p_n = in: n: u64
 # p_which = in: which: usize
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = address of the area, _
 # v1 = value, _

@@ -7,32 +7,32 @@ addi {slot}, {slot}, (3f - 25b)@l
 std {slot}, 8({v0})
 4:
 .if {by_cid}
-add {temp}, 13, {thread}
-ld {temp}, 8({temp})
-lwax {slot}, {v0}, {temp}
+add {v1}, 13, {thread}
+ld {v1}, 8({v1})
+lwax {slot}, {v0}, {v1}
 .elseif {gated}
 lwa {slot}, 4({v0})
 .else
 lwa {slot}, 0({v0})
-or {temp}, {slot}, {base}
-cmpdi {temp}, 0
+or {v1}, {slot}, {base}
+cmpdi {v1}, 0
 blt 7f
 .endif
 sldi {slot}, {slot}, {shift}
 add {slot}, {slot}, {base}
 .if {gated}
-lwz {temp}, 0({slot})
-cmpwi {temp}, 1
+lwz {v1}, 0({slot})
+cmpwi {v1}, 1
 bne 7f
 isync
 .endif
 .if {c0} < 32768
 ld {v0}, {c0}({slot})
 .else
-li {far}, 0
-oris {far}, {far}, (({c0} >> 16) & 0xffff)
-ori {far}, {far}, ({c0} & 0xffff)
-ldx {v0}, {slot}, {far}
+li {v1}, 0
+oris {v1}, {v1}, (({c0} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c0} & 0xffff)
+ldx {v0}, {slot}, {v1}
 .endif
 li {status}, 1
 cmpldi {v0}, 0
@@ -40,18 +40,18 @@ beq 6f
 .if {c1} < 32768
 ld {v1}, {c1}({v0})
 .else
-li {far}, 0
-oris {far}, {far}, (({c1} >> 16) & 0xffff)
-ori {far}, {far}, ({c1} & 0xffff)
-ldx {v1}, {v0}, {far}
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c1} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c1} & 0xffff)
+ldx {v1}, {v0}, {scratch0}
 .endif
 .if {c2} < 32768
 std {v1}, {c2}({slot})
 .else
-li {far}, 0
-oris {far}, {far}, (({c2} >> 16) & 0xffff)
-ori {far}, {far}, ({c2} & 0xffff)
-stdx {v1}, {slot}, {far}
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c2} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c2} & 0xffff)
+stdx {v1}, {slot}, {scratch0}
 .endif
 5:
 li {status}, 0
@@ -88,12 +88,11 @@ li {status}, 255
 # c0 = const: offset of list.top
 # c1 = const: offset of (*top).next
 # c2 = const: offset of list.top
-# far = scratch
 # gated = const: 1 if slots have gates
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
 # status = out: the exit taken
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = out: address of the area, top
 # v1 = next

@@ -7,48 +7,48 @@ addi {slot}, {slot}, (3f - 25b)@l
 std {slot}, 8({v0})
 4:
 .if {by_cid}
-add {temp}, 13, {thread}
-ld {temp}, 8({temp})
-lwax {slot}, {v0}, {temp}
+add {scratch0}, 13, {thread}
+ld {scratch0}, 8({scratch0})
+lwax {slot}, {v0}, {scratch0}
 .elseif {gated}
 lwa {slot}, 4({v0})
 .else
 lwa {slot}, 0({v0})
-or {temp}, {slot}, {base}
-cmpdi {temp}, 0
+or {scratch0}, {slot}, {base}
+cmpdi {scratch0}, 0
 blt 7f
 .endif
 sldi {slot}, {slot}, {shift}
 add {slot}, {slot}, {base}
 .if {gated}
-lwz {temp}, 0({slot})
-cmpwi {temp}, 1
+lwz {scratch0}, 0({slot})
+cmpwi {scratch0}, 1
 bne 7f
 isync
 .endif
 .if {c0} < 32768
 ld {v0}, {c0}({slot})
 .else
-li {far}, 0
-oris {far}, {far}, (({c0} >> 16) & 0xffff)
-ori {far}, {far}, ({c0} & 0xffff)
-ldx {v0}, {slot}, {far}
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c0} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c0} & 0xffff)
+ldx {v0}, {slot}, {scratch0}
 .endif
 .if {c1} < 32768
 std {v0}, {c1}({p_node})
 .else
-li {far}, 0
-oris {far}, {far}, (({c1} >> 16) & 0xffff)
-ori {far}, {far}, ({c1} & 0xffff)
-stdx {v0}, {p_node}, {far}
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c1} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c1} & 0xffff)
+stdx {v0}, {p_node}, {scratch0}
 .endif
 .if {c2} < 32768
 std {p_node}, {c2}({slot})
 .else
-li {far}, 0
-oris {far}, {far}, (({c2} >> 16) & 0xffff)
-ori {far}, {far}, ({c2} & 0xffff)
-stdx {p_node}, {slot}, {far}
+li {v0}, 0
+oris {v0}, {v0}, (({c2} >> 16) & 0xffff)
+ori {v0}, {v0}, ({c2} & 0xffff)
+stdx {p_node}, {slot}, {v0}
 .endif
 5:
 .ifndef .Lperseq_site
@@ -83,13 +83,12 @@ b {refused}
 # c0 = const: offset of list.top
 # c1 = const: offset of (*node).next
 # c2 = const: offset of list.top
-# far = scratch
 # gated = const: 1 if slots have gates
 # p_node = in: node: * mut Link
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = address of the area, top
 # clobbers cr0

@@ -1,41 +1,41 @@
-add {temp}, tp, {thread}
-ld {v0}, 0({temp})
+add {scratch0}, tp, {thread}
+ld {v0}, 0({scratch0})
 lla {slot}, 3f
 sd {slot}, 8({v0})
 4:
 .if {by_cid}
-ld {temp}, 8({temp})
-add {temp}, {temp}, {v0}
-lw {slot}, 0({temp})
+ld {scratch0}, 8({scratch0})
+add {scratch0}, {scratch0}, {v0}
+lw {slot}, 0({scratch0})
 .elseif {gated}
 lw {slot}, 4({v0})
 .else
 lw {slot}, 0({v0})
-or {temp}, {slot}, {base}
-bltz {temp}, 7f
+or {scratch0}, {slot}, {base}
+bltz {scratch0}, 7f
 .endif
 slli {slot}, {slot}, {shift}
 add {slot}, {slot}, {base}
 .if {gated}
-lw {temp}, 0({slot})
-addi {temp}, {temp}, -1
-bnez {temp}, 7f
+lw {scratch0}, 0({slot})
+addi {scratch0}, {scratch0}, -1
+bnez {scratch0}, 7f
 fence r, rw
 .endif
 .if {c0} < 2048
 ld {v0}, {c0}({slot})
 .else
-li {far}, {c0}
-add {far}, {far}, {slot}
-ld {v0}, 0({far})
+li {scratch0}, {c0}
+add {scratch0}, {scratch0}, {slot}
+ld {v0}, 0({scratch0})
 .endif
 addi {v0}, {v0}, 1
 .if {c1} < 2048
 sd {v0}, {c1}({slot})
 .else
-li {far}, {c1}
-add {far}, {far}, {slot}
-sd {v0}, 0({far})
+li {scratch0}, {c1}
+add {scratch0}, {scratch0}, {slot}
+sd {v0}, 0({scratch0})
 .endif
 5:
 .ifndef .Lperseq_site
@@ -69,11 +69,10 @@ j {refused}
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of slots.value
 # c1 = const: offset of slots.value
-# far = scratch
 # gated = const: 1 if slots have gates
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = address of the area, value, _

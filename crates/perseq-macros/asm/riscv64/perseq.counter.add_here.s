@@ -1,48 +1,48 @@
-add {temp}, tp, {thread}
-ld {v0}, 0({temp})
+add {v1}, tp, {thread}
+ld {v0}, 0({v1})
 lla {slot}, 3f
 sd {slot}, 8({v0})
 4:
 .if {by_cid}
-ld {temp}, 8({temp})
-add {temp}, {temp}, {v0}
-lw {slot}, 0({temp})
+ld {v1}, 8({v1})
+add {v1}, {v1}, {v0}
+lw {slot}, 0({v1})
 .elseif {gated}
 lw {slot}, 4({v0})
 .else
 lw {slot}, 0({v0})
-or {temp}, {slot}, {base}
-bltz {temp}, 7f
+or {v1}, {slot}, {base}
+bltz {v1}, 7f
 .endif
 slli {slot}, {slot}, {shift}
 add {slot}, {slot}, {base}
 .if {gated}
-lw {temp}, 0({slot})
-addi {temp}, {temp}, -1
-bnez {temp}, 7f
+lw {v1}, 0({slot})
+addi {v1}, {v1}, -1
+bnez {v1}, 7f
 fence r, rw
 .endif
-li {constant}, {c0}
-bgeu {p_which}, {constant}, 301f
-li {far}, {c1}
-mul {v0}, {p_which}, {far}
+li {v0}, {c0}
+bgeu {p_which}, {v0}, 301f
+li {v1}, {c1}
+mul {v0}, {p_which}, {v1}
 add {v0}, {v0}, {slot}
-li {far}, {c2}
-add {v0}, {v0}, {far}
+li {v1}, {c2}
+add {v0}, {v0}, {v1}
 .if {c3} < 2048
 ld {v1}, {c3}({v0})
 .else
-li {far}, {c3}
-add {far}, {far}, {v0}
-ld {v1}, 0({far})
+li {scratch0}, {c3}
+add {scratch0}, {scratch0}, {v0}
+ld {v1}, 0({scratch0})
 .endif
 add {v1}, {v1}, {p_n}
 .if {c4} < 2048
 sd {v1}, {c4}({v0})
 .else
-li {far}, {c4}
-add {far}, {far}, {v0}
-sd {v1}, 0({far})
+li {scratch0}, {c4}
+add {scratch0}, {scratch0}, {v0}
+sd {v1}, 0({scratch0})
 .endif
 5:
 .ifndef .Lperseq_site
@@ -82,16 +82,14 @@ j {exit1}
 # c2 = const: offset of words [which].word
 # c3 = const: 0
 # c4 = const: 0
-# constant = scratch
 # exit1 = label: exit 1
-# far = scratch
 # gated = const: 1 if slots have gates
 # p_n = in: n: u64
 # p_which = in: which: usize
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = address of the area, _
 # v1 = value, _

@@ -1,49 +1,49 @@
-add {temp}, tp, {thread}
-ld {v0}, 0({temp})
+add {v1}, tp, {thread}
+ld {v0}, 0({v1})
 lla {slot}, 3f
 sd {slot}, 8({v0})
 4:
 .if {by_cid}
-ld {temp}, 8({temp})
-add {temp}, {temp}, {v0}
-lw {slot}, 0({temp})
+ld {v1}, 8({v1})
+add {v1}, {v1}, {v0}
+lw {slot}, 0({v1})
 .elseif {gated}
 lw {slot}, 4({v0})
 .else
 lw {slot}, 0({v0})
-or {temp}, {slot}, {base}
-bltz {temp}, 7f
+or {v1}, {slot}, {base}
+bltz {v1}, 7f
 .endif
 slli {slot}, {slot}, {shift}
 add {slot}, {slot}, {base}
 .if {gated}
-lw {temp}, 0({slot})
-addi {temp}, {temp}, -1
-bnez {temp}, 7f
+lw {v1}, 0({slot})
+addi {v1}, {v1}, -1
+bnez {v1}, 7f
 fence r, rw
 .endif
 .if {c0} < 2048
 ld {v0}, {c0}({slot})
 .else
-li {far}, {c0}
-add {far}, {far}, {slot}
-ld {v0}, 0({far})
+li {v1}, {c0}
+add {v1}, {v1}, {slot}
+ld {v0}, 0({v1})
 .endif
 li {status}, 1
 beq {v0}, zero, 6f
 .if {c1} < 2048
 ld {v1}, {c1}({v0})
 .else
-li {far}, {c1}
-add {far}, {far}, {v0}
-ld {v1}, 0({far})
+li {scratch0}, {c1}
+add {scratch0}, {scratch0}, {v0}
+ld {v1}, 0({scratch0})
 .endif
 .if {c2} < 2048
 sd {v1}, {c2}({slot})
 .else
-li {far}, {c2}
-add {far}, {far}, {slot}
-sd {v1}, 0({far})
+li {scratch0}, {c2}
+add {scratch0}, {scratch0}, {slot}
+sd {v1}, 0({scratch0})
 .endif
 5:
 li {status}, 0
@@ -80,12 +80,11 @@ li {status}, 255
 # c0 = const: offset of list.top
 # c1 = const: offset of (*top).next
 # c2 = const: offset of list.top
-# far = scratch
 # gated = const: 1 if slots have gates
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
 # status = out: the exit taken
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = out: address of the area, top
 # v1 = next

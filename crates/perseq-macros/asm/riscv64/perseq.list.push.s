@@ -1,47 +1,47 @@
-add {temp}, tp, {thread}
-ld {v0}, 0({temp})
+add {scratch0}, tp, {thread}
+ld {v0}, 0({scratch0})
 lla {slot}, 3f
 sd {slot}, 8({v0})
 4:
 .if {by_cid}
-ld {temp}, 8({temp})
-add {temp}, {temp}, {v0}
-lw {slot}, 0({temp})
+ld {scratch0}, 8({scratch0})
+add {scratch0}, {scratch0}, {v0}
+lw {slot}, 0({scratch0})
 .elseif {gated}
 lw {slot}, 4({v0})
 .else
 lw {slot}, 0({v0})
-or {temp}, {slot}, {base}
-bltz {temp}, 7f
+or {scratch0}, {slot}, {base}
+bltz {scratch0}, 7f
 .endif
 slli {slot}, {slot}, {shift}
 add {slot}, {slot}, {base}
 .if {gated}
-lw {temp}, 0({slot})
-addi {temp}, {temp}, -1
-bnez {temp}, 7f
+lw {scratch0}, 0({slot})
+addi {scratch0}, {scratch0}, -1
+bnez {scratch0}, 7f
 fence r, rw
 .endif
 .if {c0} < 2048
 ld {v0}, {c0}({slot})
 .else
-li {far}, {c0}
-add {far}, {far}, {slot}
-ld {v0}, 0({far})
+li {scratch0}, {c0}
+add {scratch0}, {scratch0}, {slot}
+ld {v0}, 0({scratch0})
 .endif
 .if {c1} < 2048
 sd {v0}, {c1}({p_node})
 .else
-li {far}, {c1}
-add {far}, {far}, {p_node}
-sd {v0}, 0({far})
+li {scratch0}, {c1}
+add {scratch0}, {scratch0}, {p_node}
+sd {v0}, 0({scratch0})
 .endif
 .if {c2} < 2048
 sd {p_node}, {c2}({slot})
 .else
-li {far}, {c2}
-add {far}, {far}, {slot}
-sd {p_node}, 0({far})
+li {v0}, {c2}
+add {v0}, {v0}, {slot}
+sd {p_node}, 0({v0})
 .endif
 5:
 .ifndef .Lperseq_site
@@ -76,12 +76,11 @@ j {refused}
 # c0 = const: offset of list.top
 # c1 = const: offset of (*node).next
 # c2 = const: offset of list.top
-# far = scratch
 # gated = const: 1 if slots have gates
 # p_node = in: node: * mut Link
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
-# temp = scratch
 # thread = in: offset of the thread block from the thread pointer
 # v0 = address of the area, top

@@ -29,15 +29,15 @@ jgne 7f
 .if {c0} < 524288
 lg {v0}, {c0}({slot})
 .else
-lgfi {far}, {c0}
-lg {v0}, 0({far},{slot})
+lgfi {scratch0}, {c0}
+lg {v0}, 0({scratch0},{slot})
 .endif
 agfi {v0}, 1
 .if {c1} < 524288
 stg {v0}, {c1}({slot})
 .else
-lgfi {far}, {c1}
-stg {v0}, 0({far},{slot})
+lgfi {scratch0}, {c1}
+stg {v0}, 0({scratch0},{slot})
 .endif
 5:
 .ifndef .Lperseq_site
@@ -71,9 +71,9 @@ jg {refused}
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of slots.value
 # c1 = const: offset of slots.value
-# far = scratch
 # gated = const: 1 if slots have gates
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
 # thread = in: offset of the thread block from the thread pointer

@@ -35,15 +35,15 @@ agfi {v0}, {c2}
 .if {c3} < 524288
 lg {v1}, {c3}({v0})
 .else
-lgfi {far}, {c3}
-lg {v1}, 0({far},{v0})
+lgfi {scratch0}, {c3}
+lg {v1}, 0({scratch0},{v0})
 .endif
 agr {v1}, {p_n}
 .if {c4} < 524288
 stg {v1}, {c4}({v0})
 .else
-lgfi {far}, {c4}
-stg {v1}, 0({far},{v0})
+lgfi {scratch0}, {c4}
+stg {v1}, 0({scratch0},{v0})
 .endif
 5:
 .ifndef .Lperseq_site
@@ -84,11 +84,11 @@ jg {exit1}
 # c3 = const: 0
 # c4 = const: 0
 # exit1 = label: exit 1
-# far = scratch
 # gated = const: 1 if slots have gates
 # p_n = in: n: u64
 # p_which = in: which: usize
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
 # thread = in: offset of the thread block from the thread pointer

@@ -29,8 +29,8 @@ jgne 7f
 .if {c0} < 524288
 lg {v0}, {c0}({slot})
 .else
-lgfi {far}, {c0}
-lg {v0}, 0({far},{slot})
+lgfi {v1}, {c0}
+lg {v0}, 0({v1},{slot})
 .endif
 lgfi {status}, 1
 clgfi {v0}, 0
@@ -38,14 +38,14 @@ jge 6f
 .if {c1} < 524288
 lg {v1}, {c1}({v0})
 .else
-lgfi {far}, {c1}
-lg {v1}, 0({far},{v0})
+lgfi {scratch0}, {c1}
+lg {v1}, 0({scratch0},{v0})
 .endif
 .if {c2} < 524288
 stg {v1}, {c2}({slot})
 .else
-lgfi {far}, {c2}
-stg {v1}, 0({far},{slot})
+lgfi {scratch0}, {c2}
+stg {v1}, 0({scratch0},{slot})
 .endif
 5:
 lgfi {status}, 0
@@ -82,8 +82,8 @@ lgfi {status}, 255
 # c0 = const: offset of list.top
 # c1 = const: offset of (*top).next
 # c2 = const: offset of list.top
-# far = scratch
 # gated = const: 1 if slots have gates
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
 # status = out: the exit taken

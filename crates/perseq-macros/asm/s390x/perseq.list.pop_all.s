@@ -29,8 +29,8 @@ jgne 7f
 .if {c0} < 524288
 lg {v0}, {c0}({slot})
 .else
-lgfi {far}, {c0}
-lg {v0}, 0({far},{slot})
+lgfi {v1}, {c0}
+lg {v0}, 0({v1},{slot})
 .endif
 lgfi {status}, 1
 clgfi {v0}, 0
@@ -39,8 +39,8 @@ lgfi {v1}, 0
 .if {c1} < 524288
 stg {v1}, {c1}({slot})
 .else
-lgfi {far}, {c1}
-stg {v1}, 0({far},{slot})
+lgfi {scratch0}, {c1}
+stg {v1}, 0({scratch0},{slot})
 .endif
 5:
 lgfi {status}, 0
@@ -76,8 +76,8 @@ lgfi {status}, 255
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of list.top
 # c1 = const: offset of list.top
-# far = scratch
 # gated = const: 1 if slots have gates
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
 # status = out: the exit taken

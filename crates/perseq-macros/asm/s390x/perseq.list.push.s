@@ -29,20 +29,20 @@ jgne 7f
 .if {c0} < 524288
 lg {v0}, {c0}({slot})
 .else
-lgfi {far}, {c0}
-lg {v0}, 0({far},{slot})
+lgfi {scratch0}, {c0}
+lg {v0}, 0({scratch0},{slot})
 .endif
 .if {c1} < 524288
 stg {v0}, {c1}({p_node})
 .else
-lgfi {far}, {c1}
-stg {v0}, 0({far},{p_node})
+lgfi {scratch0}, {c1}
+stg {v0}, 0({scratch0},{p_node})
 .endif
 .if {c2} < 524288
 stg {p_node}, {c2}({slot})
 .else
-lgfi {far}, {c2}
-stg {p_node}, 0({far},{slot})
+lgfi {v0}, {c2}
+stg {p_node}, 0({v0},{slot})
 .endif
 5:
 .ifndef .Lperseq_site
@@ -77,10 +77,10 @@ jg {refused}
 # c0 = const: offset of list.top
 # c1 = const: offset of (*node).next
 # c2 = const: offset of list.top
-# far = scratch
 # gated = const: 1 if slots have gates
 # p_node = in: node: * mut Link
 # refused = label: refused or aborted
+# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
 # thread = in: offset of the thread block from the thread pointer

@@ -84,8 +84,14 @@ pub(crate) struct Emit<'a> {
     operands: BTreeMap<String, OperandKind>,
     /// Registers by name, and what arrives there.
     fixed: Vec<(&'static str, Option<OperandKind>)>,
+    /// A vector register that the text writes.
+    vector: Option<&'static str>,
     frame: bool,
     fresh: usize,
+    /// The instruction that is being written, counted from 1; 0 is what comes before.
+    at: usize,
+    /// The scratch registers it has asked for, by what it calls them.
+    borrowed: Vec<(String, Reg)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,9 +146,18 @@ impl<'a> Emit<'a> {
             registers: Registers::allocate(sequence, !frame),
             operands: BTreeMap::new(),
             fixed: Vec::new(),
+            vector: None,
             frame,
             fresh: 0,
+            at: 0,
+            borrowed: Vec::new(),
         }
+    }
+
+    /// Begins the next instruction: scratch registers are free again.
+    pub(super) fn next(&mut self) {
+        self.at += 1;
+        self.borrowed.clear();
     }
 
     /// Appends a line of assembly.
@@ -176,9 +191,20 @@ impl<'a> Emit<'a> {
         Reg(self.named("base", OperandKind::Base))
     }
 
-    /// A scratch register, distinct from all others.
+    /// A scratch register for this instruction, distinct from all others that it uses.
     pub(crate) fn scratch(&mut self, name: &str) -> Reg {
-        Reg(self.named(name, OperandKind::Scratch))
+        if let Some((_, register)) = self.borrowed.iter().find(|(borrowed, _)| borrowed == name) {
+            return register.clone();
+        }
+        let free = self.registers.free(self.at).map(|free| (format!("v{free}"), OperandKind::Register(free)));
+        let further = (0..).map(|number| (format!("scratch{number}"), OperandKind::Scratch));
+        let (register, kind) = free
+            .chain(further)
+            .find(|(register, _)| self.borrowed.iter().all(|(_, taken)| taken.0 != *register))
+            .expect("there are always further ones");
+        let register = Reg(self.named(register, kind));
+        self.borrowed.push((name.to_string(), register.clone()));
+        register
     }
 
     /// The register with the address of the thread's area, until that is not needed any more.
@@ -188,7 +214,7 @@ impl<'a> Emit<'a> {
 
     /// The register with the address of the slot.
     pub(crate) fn slot(&mut self) -> Reg {
-        self.scratch("slot")
+        Reg(self.named("slot", OperandKind::Scratch))
     }
 
     /// The register with the address of eight bytes of memory, for instructions that give their result nowhere else.
@@ -286,6 +312,11 @@ impl<'a> Emit<'a> {
         }
     }
 
+    /// Claims a vector register by its name: there are enough of those, and it counts for none.
+    pub(crate) fn vector(&mut self, name: &'static str) {
+        self.vector = Some(name);
+    }
+
     /// Claims a register by its name, in which the offset of the thread block arrives.
     pub(crate) fn thread_in(&mut self, name: &'static str) {
         self.fixed.push((name, Some(OperandKind::Thread)));
@@ -307,7 +338,7 @@ impl<'a> Emit<'a> {
         &self.sequence.body
     }
 
-    /// How many registers the text uses, those included that `asm!` is told by name.
+    /// How many general registers the text uses, those included that `asm!` is told by name.
     pub(super) fn registers_used(&self) -> usize {
         self.fixed.len() + self.operands.values().filter(|kind| kind.is_register()).count()
     }
@@ -409,6 +440,10 @@ pub(super) fn operands(
                 text.push_str(&format!("# clobbers {name}\n"));
             }
         }
+    }
+    if let Some(name) = emit.vector {
+        specs.push(quote!(out(#name) _));
+        text.push_str(&format!("# clobbers {name}\n"));
     }
     (specs, text)
 }

@@ -110,6 +110,8 @@ pub(crate) trait Backend {
     fn index(emit: &mut Emit<'_>, dst: &Reg, at: &Reg, offset: &Constant, index: &Reg, stride: &Constant);
     /// Moves a word from `src + done` to `dst + done`, through `data`.
     fn transfer(emit: &mut Emit<'_>, dst: &Reg, src: &Reg, done: &Reg, data: &Reg, ty: &Ty);
+    /// Moves 16 bytes from `src + done` to `dst + done`, if that takes fewer instructions than two words.
+    const TRANSFER_WIDE: Option<fn(&mut Emit<'_>, dst: &Reg, src: &Reg, done: &Reg)> = None;
     /// Branches if `a op b`.
     fn branch(emit: &mut Emit<'_>, op: CmpOp, signed: bool, a: &Reg, b: &Source, target: &str);
     /// Branches always, as far as a function may be long.
@@ -131,6 +133,7 @@ pub(crate) mod label {
     pub(crate) const ABORT: &str = "7";
     pub(super) const CS_ENTRY: &str = "8";
     pub(super) const EXIT_ENTRY: &str = "9";
+    pub(super) const COPY_WIDE: &str = "21";
     pub(super) const COPY_WORDS: &str = "22";
     pub(super) const COPY_BYTES: &str = "23";
     pub(super) const COPIED: &str = "24";
@@ -150,6 +153,7 @@ fn lower<B: Backend>(sequence: &Sequence, name: &Ident) -> syn::Result<Lowered> 
     }
     B::enter(&mut emit);
     for inst in emit.body() {
+        emit.next();
         if !instruction::<B>(&mut emit, inst) {
             return Ok(Lowered::missing(&format!("there is no rdpmc(index) on {}", B::ARCH)));
         }
@@ -493,25 +497,31 @@ fn branch<'a, W: AsMut<Emit<'a>>>(
     }
 }
 
-/// Copies upwards, a word at a time and then a byte at a time; bounded by `len`.
+/// Copies upwards, in the largest pieces that fit; bounded by `len`.
 fn copy<B: Backend>(emit: &mut Emit<'_>, dst: &Operand, src: &Operand, len: &Operand) {
     let dst = in_register::<B>(emit, dst, "to");
     let src = in_register::<B>(emit, src, "from");
     let len = Source::Register(in_register::<B>(emit, len, "length"));
     let (done, data) = (emit.scratch("done"), emit.scratch("data"));
-    let (words, bytes, copied) = (label::COPY_WORDS, label::COPY_BYTES, label::COPIED);
-    let step = |width: i64| Source::Immediate(Constant::Literal(width));
+    let (wide, words) = (label::COPY_WIDE, label::COPY_WORDS);
+    let (bytes, copied) = (label::COPY_BYTES, label::COPIED);
     B::constant(emit, &done, &Constant::Literal(0));
-    emit.line(format!("{words}:"));
-    B::address(emit, &data, &done, &Constant::Literal(8));
-    B::branch(emit, CmpOp::Gt, false, &data, &len, &format!("{bytes}f"));
-    B::transfer(emit, &dst, &src, &done, &data, &Ty::named("u64"));
-    B::binary(emit, BinOp::Add, false, &done, &done, &step(8));
-    B::jump(emit, &format!("{words}b"));
-    emit.line(format!("{bytes}:"));
-    B::branch(emit, CmpOp::Ge, false, &done, &len, &format!("{copied}f"));
-    B::transfer(emit, &dst, &src, &done, &data, &Ty::named("u8"));
-    B::binary(emit, BinOp::Add, false, &done, &done, &step(1));
-    B::jump(emit, &format!("{bytes}b"));
+    let mut pieces = |width: i64, here: &str, then: &str, transfer: &dyn Fn(&mut Emit<'_>)| {
+        emit.line(format!("{here}:"));
+        if width == 1 {
+            B::branch(emit, CmpOp::Ge, false, &done, &len, &format!("{then}f"));
+        } else {
+            B::address(emit, &data, &done, &Constant::Literal(width));
+            B::branch(emit, CmpOp::Gt, false, &data, &len, &format!("{then}f"));
+        }
+        transfer(emit);
+        B::binary(emit, BinOp::Add, false, &done, &done, &Source::Immediate(Constant::Literal(width)));
+        B::jump(emit, &format!("{here}b"));
+    };
+    if let Some(transfer) = B::TRANSFER_WIDE {
+        pieces(16, wide, words, &|emit| transfer(emit, &dst, &src, &done));
+    }
+    pieces(8, words, bytes, &|emit| B::transfer(emit, &dst, &src, &done, &data, &Ty::named("u64")));
+    pieces(1, bytes, copied, &|emit| B::transfer(emit, &dst, &src, &done, &data, &Ty::named("u8")));
     emit.line(format!("{copied}:"));
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariant: two values share a register only if the last use of one comes before the definition of the other, or, where that
 //! is the first operand of an instruction and its result, in the same instruction. What outlives the section keeps its own.
-//! The address of the area is used like a value that is defined before all others.
+//! The address of the area is used like a value that is defined before all others. What an instruction needs for itself alone takes
+//! registers that no value is in at that moment, as long as there are such.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,8 @@ use crate::ir::{Inst, Operand, Sequence, Value};
 pub(super) struct Registers {
     /// By value, the number of its register.
     pub(super) of: BTreeMap<Value, usize>,
+    /// What is in each register: from which instruction to which, both included.
+    held: Vec<Vec<(usize, usize)>>,
 }
 
 impl Registers {
@@ -40,8 +43,8 @@ impl Registers {
             last_use.insert(value, usize::MAX);
         }
         let mut of = BTreeMap::new();
-        // The value in each register, and until when.
-        let mut busy: Vec<usize> = if area { vec![area_until] } else { Vec::new() };
+        let mut held: Vec<Vec<(usize, usize)>> = if area { vec![vec![(0, area_until)]] } else { Vec::new() };
+        let until = |held: &Vec<(usize, usize)>| held.last().map_or(0, |(_, until)| *until);
         for (at, inst) in body() {
             let Some(dst) = inst.defines() else { continue };
             let first = match inst {
@@ -56,13 +59,21 @@ impl Registers {
                 _ => None,
             };
             // A register whose value ends in this very instruction still holds an operand of it.
-            let register = first.or_else(|| busy.iter().position(|&until| until < at)).unwrap_or_else(|| {
-                busy.push(0);
-                busy.len() - 1
-            });
-            busy[register] = last_use.get(&dst).copied().unwrap_or(at);
+            let register =
+                first.or_else(|| held.iter().position(|held| until(held) < at)).unwrap_or_else(|| {
+                    held.push(Vec::new());
+                    held.len() - 1
+                });
+            held[register].push((at, last_use.get(&dst).copied().unwrap_or(at)));
             of.insert(dst, register);
         }
-        Self { of }
+        Self { of, held }
+    }
+
+    /// The registers in which nothing is during instruction `at`, counted from 1.
+    pub(super) fn free(&self, at: usize) -> impl Iterator<Item = usize> + '_ {
+        let free =
+            move |held: &Vec<(usize, usize)>| !held.iter().any(|&(from, until)| from <= at && at <= until);
+        (0..).zip(&self.held).filter(move |(_, held)| free(held)).map(|(register, _)| register)
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! Source: "ELF Handling For Thread-Local Storage" (Drepper).
 
-use core::arch::global_asm;
+use core::arch::{asm, global_asm};
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use super::{exported::thread_offset, thread_pointer};
@@ -42,6 +43,17 @@ global_asm!(
     size = const size_of::<ThreadBlock>(),
     word = const size_of::<usize>(),
 );
+
+/// The word with its uninitialised bits, if it has any, as they happen to be in the register.
+#[inline(always)]
+pub(crate) fn freeze(word: MaybeUninit<*mut ()>) -> *mut () {
+    let frozen;
+    // SAFETY: nothing is executed. What comes out of `asm!` is initialised, whatever it is.
+    unsafe {
+        asm!("/* {0} */", inlateout(reg) word => frozen, options(pure, nomem, nostack, preserves_flags));
+    }
+    frozen
+}
 
 /// The calling thread's block. Async-signal-safe.
 pub(crate) fn thread_block() -> Option<NonNull<ThreadBlock>> {

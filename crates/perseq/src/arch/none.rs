@@ -1,6 +1,7 @@
 //! No sections: what the rest of the crate asks of an architecture, answered with "not here".
 
-use core::ptr::NonNull;
+use core::mem::MaybeUninit;
+use core::ptr::{NonNull, null_mut};
 
 use crate::registration::ThreadBlock;
 
@@ -16,8 +17,12 @@ macro_rules! __on {
 pub mod exported {}
 
 /// Whether sections can be run at all by this build.
-#[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) const LOWERED: bool = false;
+
+/// Nothing goes through a register without sections.
+pub(crate) fn freeze(_word: MaybeUninit<*mut ()>) -> *mut () {
+    null_mut()
+}
 
 /// The area of a thread that is not registered.
 pub(crate) fn thread_area() -> *mut perseq_abi::Rseq {
@@ -32,7 +37,7 @@ pub(crate) fn thread_block() -> Option<NonNull<ThreadBlock>> {
 /// Nothing is found relative to the thread pointer.
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) fn thread_pointer() -> *mut u8 {
-    core::ptr::null_mut()
+    null_mut()
 }
 
 /// libc's area is of no use without sections.

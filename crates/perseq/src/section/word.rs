@@ -3,7 +3,7 @@
 //! Memory that sections touch may be read by other threads at any time (a sum over all CPUs, a consumer of a ring),
 //! so the portable form uses relaxed atomics of the same width, and arithmetic that wraps as registers do.
 
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicPtr, Ordering, fence};
 
 /// A type that fits in a register.
 ///
@@ -17,6 +17,16 @@ pub unsafe trait Word: Copy {
     /// # Safety
     /// `from` must be valid for reads and aligned, and all concurrent writes to it atomic.
     unsafe fn load(from: *const Self) -> Self;
+    /// An atomic load that acquires.
+    ///
+    /// # Safety
+    /// As [`load`](Self::load).
+    unsafe fn load_acquire(from: *const Self) -> Self {
+        // SAFETY: the caller's promise.
+        let word = unsafe { Self::load(from) };
+        fence(Ordering::Acquire);
+        word
+    }
     /// An atomic store.
     ///
     /// # Safety
@@ -95,14 +105,15 @@ macro_rules! pointers {
 
 pointers!(mut null_mut, const null);
 
-/// A load of a section.
+/// A load of a section. It acquires: what a section stores after a branch on what it loaded, no processor lets anybody see
+/// earlier, and Rust has no other word for that.
 ///
 /// # Safety
 /// As [`Word::load`].
 #[inline]
 pub unsafe fn load<T: Word>(from: *const T) -> T {
     // SAFETY: the caller's promise.
-    unsafe { T::load(from) }
+    unsafe { T::load_acquire(from) }
 }
 
 /// A staged store or a relaxed commit.

@@ -1,0 +1,139 @@
+mrs {v1}, tpidr_el0
+ldr {v0}, [{v1}, {thread}]
+adrp {slot}, 3f
+add {slot}, {slot}, :lo12:3f
+str {slot}, [{v0}, #8]
+4:
+.if {by_cid}
+add {v1}, {v1}, {thread}
+ldr {v1}, [{v1}, #8]
+ldrsw {slot}, [{v0}, {v1}]
+.elseif {gated}
+ldrsw {slot}, [{v0}, #4]
+.else
+ldrsw {slot}, [{v0}]
+orr {v1}, {slot}, {base}
+tbnz {v1}, #63, 7f
+.endif
+add {slot}, {base}, {slot}, lsl #{shift}
+.if {gated}
+ldar {v1:w}, [{slot}]
+cmp {v1:w}, #1
+b.ne 7f
+.endif
+.if {c0} < 32768 && {c0} % 8 == 0
+ldr {v0}, [{slot}, #{c0}]
+.else
+movz {v1}, #({c0} & 0xffff)
+movk {v1}, #(({c0} >> 16) & 0xffff), lsl #16
+ldr {v0}, [{slot}, {v1}]
+.endif
+add {v1}, {v0}, {p_count}
+.if {c1} < 32768 && {c1} % 8 == 0
+ldr {v2}, [{slot}, #{c1}]
+.else
+movz {scratch0}, #({c1} & 0xffff)
+movk {scratch0}, #(({c1} >> 16) & 0xffff), lsl #16
+ldr {v2}, [{slot}, {scratch0}]
+.endif
+mov {status}, #1
+cmp {v1}, {v2}
+b.hi 6f
+mov {status}, #2
+movz {v1}, #({c2} & 0xffff)
+movk {v1}, #(({c2} >> 16) & 0xffff), lsl #16
+cmp {v0}, {v1}
+b.hs 6f
+movz {v2}, #({c3} & 0xffff)
+movk {v2}, #(({c3} >> 16) & 0xffff), lsl #16
+madd {v1}, {v0}, {v2}, {slot}
+.if {c4} < 4096
+add {v1}, {v1}, #{c4}
+.else
+movz {v2}, #({c4} & 0xffff)
+movk {v2}, #(({c4} >> 16) & 0xffff), lsl #16
+add {v1}, {v1}, {v2}
+.endif
+.if {c5} < 4096
+add {v2}, {v1}, #{c5}
+.else
+movz {scratch0}, #({c5} & 0xffff)
+movk {scratch0}, #(({c5} >> 16) & 0xffff), lsl #16
+add {v2}, {v1}, {scratch0}
+.endif
+mov {v1}, #0
+22:
+add {scratch0}, {v1}, #8
+cmp {scratch0}, {p_bytes}
+b.hi 23f
+ldr {scratch0}, [{p_from}, {v1}]
+str {scratch0}, [{v2}, {v1}]
+add {v1}, {v1}, 8
+b 22b
+23:
+cmp {v1}, {p_bytes}
+b.hs 24f
+ldrb {scratch0:w}, [{p_from}, {v1}]
+strb {scratch0:w}, [{v2}, {v1}]
+add {v1}, {v1}, 1
+b 23b
+24:
+add {v1}, {v0}, {p_count}
+.if {c6} < 32768 && {c6} % 8 == 0
+str {v1}, [{slot}, #{c6}]
+.else
+movz {v2}, #({c6} & 0xffff)
+movk {v2}, #(({c6} >> 16) & 0xffff), lsl #16
+str {v1}, [{slot}, {v2}]
+.endif
+5:
+mov {status}, #0
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+b 6f
+.inst 0xd428bc00
+7:
+mov {status}, #255
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of stack.len
+# c1 = const: offset of stack.limit
+# c2 = const: length of the array in stack.items [len]
+# c3 = const: size of an element in stack.items [len]
+# c4 = const: offset of stack.items [len]
+# c5 = const: 0
+# c6 = const: offset of stack.len
+# gated = const: 1 if slots have gates
+# p_bytes = in: bytes: usize
+# p_count = in: count: usize
+# p_from = in: from: * const T
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = out: address of the area, len
+# v1 = _, _, _
+# v2 = _, _

@@ -1,0 +1,170 @@
+mrc p15, 0, r2, c13, c0, 3
+add r12, r12, r2
+ldr r0, [r12]
+movw r1, #:lower16:(3f - (25f + 8))
+movt r1, #:upper16:(3f - (25f + 8))
+25: add r1, pc, r1
+str r1, [r0, #8]
+4:
+ldr r3, [{frame}, #0]
+.if {by_cid}
+ldr r2, [r12, #4]
+ldr r2, [r0, r2]
+.elseif {gated}
+ldr r2, [r0, #4]
+.else
+ldr r2, [r0]
+cmp r2, #0
+blt 7f
+tst r3, #1
+bne 7f
+.endif
+add r12, r3, r2, lsl #{shift}
+.if {gated}
+ldr r2, [r12]
+cmp r2, #1
+bne 7f
+dmb ish
+.endif
+str r12, [{frame}, #8]
+str r0, [{frame}, #16]
+.if {c0} < 256
+ldr r0, [r12, #{c0}]
+.else
+movw lr, #(({c0} & 0xffffffff) & 0xffff)
+movt lr, #(({c0} & 0xffffffff) >> 16)
+ldr r0, [r12, lr]
+.endif
+mov r1, #0
+strd r0, r1, [{frame}, #48]
+ldr r2, [{frame}, #24]
+adds r0, r0, r2
+mov r1, #0
+strd r0, r1, [{frame}, #56]
+.if {c1} < 256
+ldr r0, [r12, #{c1}]
+.else
+movw lr, #(({c1} & 0xffffffff) & 0xffff)
+movt lr, #(({c1} & 0xffffffff) >> 16)
+ldr r0, [r12, lr]
+.endif
+mov r1, #0
+strd r0, r1, [{frame}, #64]
+ldr r2, [{frame}, #56]
+cmp r0, r2
+blo 301f
+ldr r0, [{frame}, #48]
+movw r2, #(({c2} & 0xffffffff) & 0xffff)
+movt r2, #(({c2} & 0xffffffff) >> 16)
+cmp r0, r2
+bhs 302f
+movw r2, #(({c3} & 0xffffffff) & 0xffff)
+movt r2, #(({c3} & 0xffffffff) >> 16)
+mul r0, r0, r2
+ldr r2, [{frame}, #8]
+adds r0, r0, r2
+movw r2, #(({c4} & 0xffffffff) & 0xffff)
+movt r2, #(({c4} & 0xffffffff) >> 16)
+adds r0, r0, r2
+mov r1, #0
+strd r0, r1, [{frame}, #56]
+ldr r0, [{frame}, #56]
+movw r2, #(({c5} & 0xffffffff) & 0xffff)
+movt r2, #(({c5} & 0xffffffff) >> 16)
+adds r0, r0, r2
+mov r1, #0
+strd r0, r1, [{frame}, #64]
+ldr r0, [{frame}, #32]
+ldr r1, [{frame}, #64]
+ldr r2, [{frame}, #40]
+22:
+cmp r2, #4
+blo 23f
+ldr r3, [r0], #4
+str r3, [r1], #4
+sub r2, r2, #4
+b 22b
+23:
+cmp r2, #1
+blo 24f
+ldrb r3, [r0], #1
+strb r3, [r1], #1
+sub r2, r2, #1
+b 23b
+24:
+ldr r0, [{frame}, #48]
+ldr r2, [{frame}, #24]
+adds r0, r0, r2
+mov r1, #0
+strd r0, r1, [{frame}, #56]
+ldr r12, [{frame}, #8]
+.if {c6} < 256
+str r0, [r12, #{c6}]
+.else
+movw lr, #(({c6} & 0xffffffff) & 0xffff)
+movt lr, #(({c6} & 0xffffffff) >> 16)
+str r0, [r12, lr]
+.endif
+5:
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+b 6f
+.inst 0xe7f5def3
+7:
+b {refused}
+301:
+b {exit1}
+302:
+b {exit2}
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.4byte 4b, 0, (5b - 4b), 0, 7b, 0
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 4
+8:
+.4byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 4
+9:
+.4byte 4b, 7b
+.4byte 4b, 301b
+.4byte 4b, 302b
+.popsection
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of stack.len
+# c1 = const: offset of stack.limit
+# c2 = const: length of the array in stack.items [len]
+# c3 = const: size of an element in stack.items [len]
+# c4 = const: offset of stack.items [len]
+# c5 = const: 0
+# c6 = const: offset of stack.len
+# exit1 = label: exit 1
+# exit2 = label: exit 2
+# frame = in: address of the frame
+# gated = const: 1 if slots have gates
+# refused = label: refused or aborted
+# shift = const: log2 of the distance between slots
+# r12 = in: offset of the thread block from the thread pointer, clobbered
+# clobbers r0
+# clobbers r1
+# clobbers r2
+# clobbers r3
+# clobbers lr
+# frame + 0 = in: address of slot 0
+# frame + 8 = address of the slot
+# frame + 16 = address of the area
+# frame + 24 = in: count
+# frame + 32 = in: from
+# frame + 40 = in: bytes
+# frame + 48 = out: len
+# frame + 56 = _, _, _
+# frame + 64 = _, _

@@ -1,0 +1,137 @@
+add.d {v1}, $tp, {thread}
+ld.d {v0}, {v1}, 0
+la.pcrel {slot}, 3f
+st.d {slot}, {v0}, 8
+4:
+.if {by_cid}
+ld.d {v1}, {v1}, 8
+add.d {v1}, {v1}, {v0}
+ld.w {slot}, {v1}, 0
+.elseif {gated}
+ld.w {slot}, {v0}, 4
+.else
+ld.w {slot}, {v0}, 0
+or {v1}, {slot}, {base}
+bltz {v1}, 7f
+.endif
+slli.d {slot}, {slot}, {shift}
+add.d {slot}, {slot}, {base}
+.if {gated}
+ld.w {v1}, {slot}, 0
+addi.d {v1}, {v1}, -1
+bnez {v1}, 7f
+dbar 0x14
+.endif
+.if {c0} < 2048
+ld.d {v0}, {slot}, {c0}
+.else
+li.d {v1}, {c0}
+add.d {v1}, {v1}, {slot}
+ld.d {v0}, {v1}, 0
+.endif
+li.d {v2}, {c1}
+and {v1}, {v0}, {v2}
+add.d {v2}, {v1}, {p_size}
+li.d {status}, 1
+li.d {v3}, {c2}
+bgeu {v3}, {v2}, 6f
+sub.d {v2}, {v0}, {v1}
+li.d {v3}, {c3}
+add.d {v2}, {v2}, {v3}
+.if {c4} < 2048
+ld.d {v3}, {slot}, {c4}
+.else
+li.d {v4}, {c4}
+add.d {v4}, {v4}, {slot}
+ld.d {v3}, {v4}, 0
+.endif
+add.d {v4}, {v2}, {p_size}
+sub.d {v4}, {v4}, {v3}
+li.d {status}, 2
+li.d {scratch0}, {c5}
+bgeu {scratch0}, {v4}, 601f
+bne {v0}, {v3}, 6f
+601:
+li.d {status}, 3
+li.d {v0}, {c6}
+bgeu {v1}, {v0}, 6f
+li.d {v3}, {c7}
+mul.d {v0}, {v1}, {v3}
+add.d {v0}, {v0}, {slot}
+li.d {v3}, {c8}
+add.d {v0}, {v0}, {v3}
+li.d {v4}, {c9}
+add.d {v3}, {v0}, {v4}
+li.d {v0}, {c10}
+.if {c11} < 2048
+st.d {v0}, {v3}, {c11}
+.else
+li.d {v4}, {c11}
+add.d {v4}, {v4}, {v3}
+st.d {v0}, {v4}, 0
+.endif
+dbar 0x12
+.if {c12} < 2048
+st.d {v2}, {slot}, {c12}
+.else
+li.d {v0}, {c12}
+add.d {v0}, {v0}, {slot}
+st.d {v2}, {v0}, 0
+.endif
+5:
+li.d {status}, 0
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+b 6f
+.4byte 0x002a0010
+7:
+li.d {status}, 255
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of ring.head
+# c1 = const: Buffer :: < N > :: MASK
+# c10 = const: MARK as u64
+# c11 = const: offset of (*header).len
+# c12 = const: offset of ring.head
+# c2 = const: N
+# c3 = const: N
+# c4 = const: offset of ring.reader.tail
+# c5 = const: N
+# c6 = const: length of the array in ring.bytes.0 [at]
+# c7 = const: size of an element in ring.bytes.0 [at]
+# c8 = const: offset of ring.bytes.0 [at]
+# c9 = const: 0
+# gated = const: 1 if slots have gates
+# p_size = in: size: usize
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, head, _
+# v1 = out: at
+# v2 = _, _, next
+# v3 = tail, start, header
+# v4 = _, used

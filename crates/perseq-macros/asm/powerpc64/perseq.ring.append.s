@@ -1,0 +1,203 @@
+ldx {v0}, 13, {thread}
+bcl 20, 31, 25f
+25:
+mflr {slot}
+addis {slot}, {slot}, (3f - 25b)@ha
+addi {slot}, {slot}, (3f - 25b)@l
+std {slot}, 8({v0})
+4:
+.if {by_cid}
+add {v1}, 13, {thread}
+ld {v1}, 8({v1})
+lwax {slot}, {v0}, {v1}
+.elseif {gated}
+lwa {slot}, 4({v0})
+.else
+lwa {slot}, 0({v0})
+or {v1}, {slot}, {base}
+cmpdi {v1}, 0
+blt 7f
+.endif
+sldi {slot}, {slot}, {shift}
+add {slot}, {slot}, {base}
+.if {gated}
+lwz {v1}, 0({slot})
+cmpwi {v1}, 1
+bne 7f
+isync
+.endif
+.if {c0} < 32768
+ld {v0}, {c0}({slot})
+.else
+li {v1}, 0
+oris {v1}, {v1}, (({c0} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c0} & 0xffff)
+ldx {v0}, {slot}, {v1}
+.endif
+addi {v1}, {p_len}, 15
+lis {v2}, (({c1} >> 48) & 0xffff)
+ori {v2}, {v2}, (({c1} >> 32) & 0xffff)
+sldi {v2}, {v2}, 32
+oris {v2}, {v2}, (({c1} >> 16) & 0xffff)
+ori {v2}, {v2}, ({c1} & 0xffff)
+and {v1}, {v1}, {v2}
+lis {v3}, (({c2} >> 48) & 0xffff)
+ori {v3}, {v3}, (({c2} >> 32) & 0xffff)
+sldi {v3}, {v3}, 32
+oris {v3}, {v3}, (({c2} >> 16) & 0xffff)
+ori {v3}, {v3}, ({c2} & 0xffff)
+and {v2}, {v0}, {v3}
+add {v3}, {v2}, {v1}
+li {status}, 1
+lis {scratch0}, (({c3} >> 48) & 0xffff)
+ori {scratch0}, {scratch0}, (({c3} >> 32) & 0xffff)
+sldi {scratch0}, {scratch0}, 32
+oris {scratch0}, {scratch0}, (({c3} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c3} & 0xffff)
+cmpld {v3}, {scratch0}
+bgt 6f
+add {v3}, {v0}, {v1}
+.if {c4} < 32768
+ld {v1}, {c4}({slot})
+.else
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c4} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c4} & 0xffff)
+ldx {v1}, {slot}, {scratch0}
+.endif
+sub {v3}, {v3}, {v1}
+li {status}, 2
+lis {v1}, (({c5} >> 48) & 0xffff)
+ori {v1}, {v1}, (({c5} >> 32) & 0xffff)
+sldi {v1}, {v1}, 32
+oris {v1}, {v1}, (({c5} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c5} & 0xffff)
+cmpld {v3}, {v1}
+bgt 6f
+li {status}, 3
+li {v1}, 0
+oris {v1}, {v1}, (({c6} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c6} & 0xffff)
+cmpld {v2}, {v1}
+bge 6f
+li {v3}, 0
+oris {v3}, {v3}, (({c7} >> 16) & 0xffff)
+ori {v3}, {v3}, ({c7} & 0xffff)
+mulld {v1}, {v2}, {v3}
+add {v1}, {v1}, {slot}
+li {v3}, 0
+oris {v3}, {v3}, (({c8} >> 16) & 0xffff)
+ori {v3}, {v3}, ({c8} & 0xffff)
+add {v1}, {v1}, {v3}
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c9} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c9} & 0xffff)
+add {v3}, {v1}, {scratch0}
+mr {v1}, {p_len}
+.if {c10} < 32768
+std {v1}, {c10}({v3})
+.else
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c10} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c10} & 0xffff)
+stdx {v1}, {v3}, {scratch0}
+.endif
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c11} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c11} & 0xffff)
+add {v1}, {v3}, {scratch0}
+li {v3}, 0
+22:
+addi {scratch0}, {v3}, 8
+cmpld {scratch0}, {p_len}
+bgt 23f
+ldx {scratch0}, {p_record}, {v3}
+stdx {scratch0}, {v1}, {v3}
+addi {v3}, {v3}, 8
+b 22b
+23:
+cmpld {v3}, {p_len}
+bge 24f
+lbzx {scratch0}, {p_record}, {v3}
+stbx {scratch0}, {v1}, {v3}
+addi {v3}, {v3}, 1
+b 23b
+24:
+addi {v1}, {p_len}, 15
+lis {v3}, (({c12} >> 48) & 0xffff)
+ori {v3}, {v3}, (({c12} >> 32) & 0xffff)
+sldi {v3}, {v3}, 32
+oris {v3}, {v3}, (({c12} >> 16) & 0xffff)
+ori {v3}, {v3}, ({c12} & 0xffff)
+and {v1}, {v1}, {v3}
+add {v0}, {v0}, {v1}
+lwsync
+.if {c13} < 32768
+std {v0}, {c13}({slot})
+.else
+li {v1}, 0
+oris {v1}, {v1}, (({c13} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c13} & 0xffff)
+stdx {v0}, {slot}, {v1}
+.endif
+5:
+li {status}, 0
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+b 6f
+.4byte 0x0fe5000b
+7:
+li {status}, 255
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of ring.head
+# c1 = const: const { ! 7_usize }
+# c10 = const: offset of (*header).len
+# c11 = const: offset of (*header).bytes
+# c12 = const: const { ! 7_usize }
+# c13 = const: offset of ring.head
+# c2 = const: Buffer :: < N > :: MASK
+# c3 = const: N
+# c4 = const: offset of ring.reader.tail
+# c5 = const: N
+# c6 = const: length of the array in ring.bytes.0 [at]
+# c7 = const: size of an element in ring.bytes.0 [at]
+# c8 = const: offset of ring.bytes.0 [at]
+# c9 = const: 0
+# gated = const: 1 if slots have gates
+# p_len = in: len: usize
+# p_record = in: record: * const u8
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, head, _
+# v1 = _, size, _, _, _, _, _, _
+# v2 = out: at
+# v3 = _, _, used, start, header
+# clobbers cr0
+# clobbers xer
+# clobbers lr

@@ -1,0 +1,180 @@
+ldx {v0}, 13, {thread}
+bcl 20, 31, 25f
+25:
+mflr {slot}
+addis {slot}, {slot}, (3f - 25b)@ha
+addi {slot}, {slot}, (3f - 25b)@l
+std {slot}, 8({v0})
+4:
+.if {by_cid}
+add {v1}, 13, {thread}
+ld {v1}, 8({v1})
+lwax {slot}, {v0}, {v1}
+.elseif {gated}
+lwa {slot}, 4({v0})
+.else
+lwa {slot}, 0({v0})
+or {v1}, {slot}, {base}
+cmpdi {v1}, 0
+blt 7f
+.endif
+sldi {slot}, {slot}, {shift}
+add {slot}, {slot}, {base}
+.if {gated}
+lwz {v1}, 0({slot})
+cmpwi {v1}, 1
+bne 7f
+isync
+.endif
+.if {c0} < 32768
+ld {v0}, {c0}({slot})
+.else
+li {v1}, 0
+oris {v1}, {v1}, (({c0} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c0} & 0xffff)
+ldx {v0}, {slot}, {v1}
+.endif
+lis {v2}, (({c1} >> 48) & 0xffff)
+ori {v2}, {v2}, (({c1} >> 32) & 0xffff)
+sldi {v2}, {v2}, 32
+oris {v2}, {v2}, (({c1} >> 16) & 0xffff)
+ori {v2}, {v2}, ({c1} & 0xffff)
+and {v1}, {v0}, {v2}
+add {v2}, {v1}, {p_size}
+li {status}, 1
+lis {v3}, (({c2} >> 48) & 0xffff)
+ori {v3}, {v3}, (({c2} >> 32) & 0xffff)
+sldi {v3}, {v3}, 32
+oris {v3}, {v3}, (({c2} >> 16) & 0xffff)
+ori {v3}, {v3}, ({c2} & 0xffff)
+cmpld {v2}, {v3}
+ble 6f
+sub {v2}, {v0}, {v1}
+lis {v3}, (({c3} >> 48) & 0xffff)
+ori {v3}, {v3}, (({c3} >> 32) & 0xffff)
+sldi {v3}, {v3}, 32
+oris {v3}, {v3}, (({c3} >> 16) & 0xffff)
+ori {v3}, {v3}, ({c3} & 0xffff)
+add {v2}, {v2}, {v3}
+.if {c4} < 32768
+ld {v3}, {c4}({slot})
+.else
+li {v4}, 0
+oris {v4}, {v4}, (({c4} >> 16) & 0xffff)
+ori {v4}, {v4}, ({c4} & 0xffff)
+ldx {v3}, {slot}, {v4}
+.endif
+add {v4}, {v2}, {p_size}
+sub {v4}, {v4}, {v3}
+li {status}, 2
+lis {scratch0}, (({c5} >> 48) & 0xffff)
+ori {scratch0}, {scratch0}, (({c5} >> 32) & 0xffff)
+sldi {scratch0}, {scratch0}, 32
+oris {scratch0}, {scratch0}, (({c5} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c5} & 0xffff)
+cmpld {v4}, {scratch0}
+ble 601f
+cmpld {v0}, {v3}
+bne 6f
+601:
+li {status}, 3
+li {v0}, 0
+oris {v0}, {v0}, (({c6} >> 16) & 0xffff)
+ori {v0}, {v0}, ({c6} & 0xffff)
+cmpld {v1}, {v0}
+bge 6f
+li {v3}, 0
+oris {v3}, {v3}, (({c7} >> 16) & 0xffff)
+ori {v3}, {v3}, ({c7} & 0xffff)
+mulld {v0}, {v1}, {v3}
+add {v0}, {v0}, {slot}
+li {v3}, 0
+oris {v3}, {v3}, (({c8} >> 16) & 0xffff)
+ori {v3}, {v3}, ({c8} & 0xffff)
+add {v0}, {v0}, {v3}
+li {v4}, 0
+oris {v4}, {v4}, (({c9} >> 16) & 0xffff)
+ori {v4}, {v4}, ({c9} & 0xffff)
+add {v3}, {v0}, {v4}
+lis {v0}, (({c10} >> 48) & 0xffff)
+ori {v0}, {v0}, (({c10} >> 32) & 0xffff)
+sldi {v0}, {v0}, 32
+oris {v0}, {v0}, (({c10} >> 16) & 0xffff)
+ori {v0}, {v0}, ({c10} & 0xffff)
+.if {c11} < 32768
+std {v0}, {c11}({v3})
+.else
+li {v4}, 0
+oris {v4}, {v4}, (({c11} >> 16) & 0xffff)
+ori {v4}, {v4}, ({c11} & 0xffff)
+stdx {v0}, {v3}, {v4}
+.endif
+lwsync
+.if {c12} < 32768
+std {v2}, {c12}({slot})
+.else
+li {v0}, 0
+oris {v0}, {v0}, (({c12} >> 16) & 0xffff)
+ori {v0}, {v0}, ({c12} & 0xffff)
+stdx {v2}, {slot}, {v0}
+.endif
+5:
+li {status}, 0
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+b 6f
+.4byte 0x0fe5000b
+7:
+li {status}, 255
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of ring.head
+# c1 = const: Buffer :: < N > :: MASK
+# c10 = const: MARK as u64
+# c11 = const: offset of (*header).len
+# c12 = const: offset of ring.head
+# c2 = const: N
+# c3 = const: N
+# c4 = const: offset of ring.reader.tail
+# c5 = const: N
+# c6 = const: length of the array in ring.bytes.0 [at]
+# c7 = const: size of an element in ring.bytes.0 [at]
+# c8 = const: offset of ring.bytes.0 [at]
+# c9 = const: 0
+# gated = const: 1 if slots have gates
+# p_size = in: size: usize
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, head, _
+# v1 = out: at
+# v2 = _, _, next
+# v3 = tail, start, header
+# v4 = _, used
+# clobbers cr0
+# clobbers xer
+# clobbers lr

@@ -1,0 +1,137 @@
+ldx {v0}, 13, {thread}
+bcl 20, 31, 25f
+25:
+mflr {slot}
+addis {slot}, {slot}, (3f - 25b)@ha
+addi {slot}, {slot}, (3f - 25b)@l
+std {slot}, 8({v0})
+4:
+.if {by_cid}
+add {v1}, 13, {thread}
+ld {v1}, 8({v1})
+lwax {slot}, {v0}, {v1}
+.elseif {gated}
+lwa {slot}, 4({v0})
+.else
+lwa {slot}, 0({v0})
+or {v1}, {slot}, {base}
+cmpdi {v1}, 0
+blt 7f
+.endif
+sldi {slot}, {slot}, {shift}
+add {slot}, {slot}, {base}
+.if {gated}
+lwz {v1}, 0({slot})
+cmpwi {v1}, 1
+bne 7f
+isync
+.endif
+.if {c0} < 32768
+ld {v0}, {c0}({slot})
+.else
+li {v1}, 0
+oris {v1}, {v1}, (({c0} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c0} & 0xffff)
+ldx {v0}, {slot}, {v1}
+.endif
+li {status}, 1
+cmpld {v0}, {p_count}
+blt 6f
+sub {v0}, {v0}, {p_count}
+li {status}, 2
+li {v1}, 0
+oris {v1}, {v1}, (({c1} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c1} & 0xffff)
+cmpld {v0}, {v1}
+bge 6f
+li {v2}, 0
+oris {v2}, {v2}, (({c2} >> 16) & 0xffff)
+ori {v2}, {v2}, ({c2} & 0xffff)
+mulld {v1}, {v0}, {v2}
+add {v1}, {v1}, {slot}
+li {v2}, 0
+oris {v2}, {v2}, (({c3} >> 16) & 0xffff)
+ori {v2}, {v2}, ({c3} & 0xffff)
+add {v1}, {v1}, {v2}
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c4} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c4} & 0xffff)
+add {v2}, {v1}, {scratch0}
+li {v1}, 0
+22:
+addi {scratch0}, {v1}, 8
+cmpld {scratch0}, {p_bytes}
+bgt 23f
+ldx {scratch0}, {v2}, {v1}
+stdx {scratch0}, {p_to}, {v1}
+addi {v1}, {v1}, 8
+b 22b
+23:
+cmpld {v1}, {p_bytes}
+bge 24f
+lbzx {scratch0}, {v2}, {v1}
+stbx {scratch0}, {p_to}, {v1}
+addi {v1}, {v1}, 1
+b 23b
+24:
+.if {c5} < 32768
+std {v0}, {c5}({slot})
+.else
+li {v1}, 0
+oris {v1}, {v1}, (({c5} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c5} & 0xffff)
+stdx {v0}, {slot}, {v1}
+.endif
+5:
+li {status}, 0
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+b 6f
+.4byte 0x0fe5000b
+7:
+li {status}, 255
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of stack.len
+# c1 = const: length of the array in stack.items [after]
+# c2 = const: size of an element in stack.items [after]
+# c3 = const: offset of stack.items [after]
+# c4 = const: 0
+# c5 = const: offset of stack.len
+# gated = const: 1 if slots have gates
+# p_bytes = in: bytes: usize
+# p_count = in: count: usize
+# p_to = in: to: * mut T
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = out: address of the area, len, after
+# v1 = _
+# v2 = _
+# clobbers cr0
+# clobbers xer
+# clobbers lr

@@ -1,0 +1,137 @@
+add {v1}, tp, {thread}
+ld {v0}, 0({v1})
+lla {slot}, 3f
+sd {slot}, 8({v0})
+4:
+.if {by_cid}
+ld {v1}, 8({v1})
+add {v1}, {v1}, {v0}
+lw {slot}, 0({v1})
+.elseif {gated}
+lw {slot}, 4({v0})
+.else
+lw {slot}, 0({v0})
+or {v1}, {slot}, {base}
+bltz {v1}, 7f
+.endif
+slli {slot}, {slot}, {shift}
+add {slot}, {slot}, {base}
+.if {gated}
+lw {v1}, 0({slot})
+addi {v1}, {v1}, -1
+bnez {v1}, 7f
+fence r, rw
+.endif
+.if {c0} < 2048
+ld {v0}, {c0}({slot})
+.else
+li {v1}, {c0}
+add {v1}, {v1}, {slot}
+ld {v0}, 0({v1})
+.endif
+li {v2}, {c1}
+and {v1}, {v0}, {v2}
+add {v2}, {v1}, {p_size}
+li {status}, 1
+li {v3}, {c2}
+bgeu {v3}, {v2}, 6f
+sub {v2}, {v0}, {v1}
+li {v3}, {c3}
+add {v2}, {v2}, {v3}
+.if {c4} < 2048
+ld {v3}, {c4}({slot})
+.else
+li {v4}, {c4}
+add {v4}, {v4}, {slot}
+ld {v3}, 0({v4})
+.endif
+add {v4}, {v2}, {p_size}
+sub {v4}, {v4}, {v3}
+li {status}, 2
+li {scratch0}, {c5}
+bgeu {scratch0}, {v4}, 601f
+bne {v0}, {v3}, 6f
+601:
+li {status}, 3
+li {v0}, {c6}
+bgeu {v1}, {v0}, 6f
+li {v3}, {c7}
+mul {v0}, {v1}, {v3}
+add {v0}, {v0}, {slot}
+li {v3}, {c8}
+add {v0}, {v0}, {v3}
+li {v4}, {c9}
+add {v3}, {v0}, {v4}
+li {v0}, {c10}
+.if {c11} < 2048
+sd {v0}, {c11}({v3})
+.else
+li {v4}, {c11}
+add {v4}, {v4}, {v3}
+sd {v0}, 0({v4})
+.endif
+fence rw, w
+.if {c12} < 2048
+sd {v2}, {c12}({slot})
+.else
+li {v0}, {c12}
+add {v0}, {v0}, {slot}
+sd {v2}, 0({v0})
+.endif
+5:
+li {status}, 0
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+j 6f
+.4byte 0xf1401073
+7:
+li {status}, 255
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of ring.head
+# c1 = const: Buffer :: < N > :: MASK
+# c10 = const: MARK as u64
+# c11 = const: offset of (*header).len
+# c12 = const: offset of ring.head
+# c2 = const: N
+# c3 = const: N
+# c4 = const: offset of ring.reader.tail
+# c5 = const: N
+# c6 = const: length of the array in ring.bytes.0 [at]
+# c7 = const: size of an element in ring.bytes.0 [at]
+# c8 = const: offset of ring.bytes.0 [at]
+# c9 = const: 0
+# gated = const: 1 if slots have gates
+# p_size = in: size: usize
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, head, _
+# v1 = out: at
+# v2 = _, _, next
+# v3 = tail, start, header
+# v4 = _, used

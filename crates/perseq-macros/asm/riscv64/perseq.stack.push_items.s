@@ -1,0 +1,130 @@
+add {v1}, tp, {thread}
+ld {v0}, 0({v1})
+lla {slot}, 3f
+sd {slot}, 8({v0})
+4:
+.if {by_cid}
+ld {v1}, 8({v1})
+add {v1}, {v1}, {v0}
+lw {slot}, 0({v1})
+.elseif {gated}
+lw {slot}, 4({v0})
+.else
+lw {slot}, 0({v0})
+or {v1}, {slot}, {base}
+bltz {v1}, 7f
+.endif
+slli {slot}, {slot}, {shift}
+add {slot}, {slot}, {base}
+.if {gated}
+lw {v1}, 0({slot})
+addi {v1}, {v1}, -1
+bnez {v1}, 7f
+fence r, rw
+.endif
+.if {c0} < 2048
+ld {v0}, {c0}({slot})
+.else
+li {v1}, {c0}
+add {v1}, {v1}, {slot}
+ld {v0}, 0({v1})
+.endif
+add {v1}, {v0}, {p_count}
+.if {c1} < 2048
+ld {v2}, {c1}({slot})
+.else
+li {scratch0}, {c1}
+add {scratch0}, {scratch0}, {slot}
+ld {v2}, 0({scratch0})
+.endif
+li {status}, 1
+bltu {v2}, {v1}, 6f
+li {status}, 2
+li {v1}, {c2}
+bgeu {v0}, {v1}, 6f
+li {v2}, {c3}
+mul {v1}, {v0}, {v2}
+add {v1}, {v1}, {slot}
+li {v2}, {c4}
+add {v1}, {v1}, {v2}
+li {scratch0}, {c5}
+add {v2}, {v1}, {scratch0}
+li {v1}, 0
+22:
+addi {scratch0}, {v1}, 8
+bltu {p_bytes}, {scratch0}, 23f
+add {scratch1}, {p_from}, {v1}
+ld {scratch0}, 0({scratch1})
+add {scratch1}, {v2}, {v1}
+sd {scratch0}, 0({scratch1})
+addi {v1}, {v1}, 8
+j 22b
+23:
+bgeu {v1}, {p_bytes}, 24f
+add {scratch1}, {p_from}, {v1}
+lbu {scratch0}, 0({scratch1})
+add {scratch1}, {v2}, {v1}
+sb {scratch0}, 0({scratch1})
+addi {v1}, {v1}, 1
+j 23b
+24:
+add {v1}, {v0}, {p_count}
+.if {c6} < 2048
+sd {v1}, {c6}({slot})
+.else
+li {v2}, {c6}
+add {v2}, {v2}, {slot}
+sd {v1}, 0({v2})
+.endif
+5:
+li {status}, 0
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+j 6f
+.4byte 0xf1401073
+7:
+li {status}, 255
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of stack.len
+# c1 = const: offset of stack.limit
+# c2 = const: length of the array in stack.items [len]
+# c3 = const: size of an element in stack.items [len]
+# c4 = const: offset of stack.items [len]
+# c5 = const: 0
+# c6 = const: offset of stack.len
+# gated = const: 1 if slots have gates
+# p_bytes = in: bytes: usize
+# p_count = in: count: usize
+# p_from = in: from: * const T
+# scratch0 = scratch
+# scratch1 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = out: address of the area, len
+# v1 = _, _, _
+# v2 = _, _

@@ -1,0 +1,118 @@
+ear {v0}, %a0
+sllg {v0}, {v0}, 32
+ear {v0}, %a1
+lg {v0}, 0({thread},{v0})
+larl {slot}, 3f
+stg {slot}, 8({v0})
+4:
+.if {by_cid}
+ear {slot}, %a0
+sllg {slot}, {slot}, 32
+ear {slot}, %a1
+lg {slot}, 8({thread},{slot})
+lgf {slot}, 0({slot},{v0})
+.elseif {gated}
+lgf {slot}, 4({v0})
+.else
+lgf {slot}, 0({v0})
+ltgr {slot}, {slot}
+jgl 7f
+ltgr {base}, {base}
+jgl 7f
+.endif
+sllg {slot}, {slot}, {shift}
+agr {slot}, {base}
+.if {gated}
+chsi 0({slot}), 1
+jgne 7f
+.endif
+.if {c0} < 524288
+lg {v0}, {c0}({slot})
+.else
+lgfi {v1}, {c0}
+lg {v0}, 0({v1},{slot})
+.endif
+.if {c1} < 524288
+lg {v1}, {c1}({slot})
+.else
+lgfi {v2}, {c1}
+lg {v1}, 0({v2},{slot})
+.endif
+lgfi {status}, 1
+clgr {v0}, {v1}
+jge 6f
+lgr {v1}, {v0}
+agfi {v1}, -(1)
+llihf {v2}, (({c2} >> 32) & 0xffffffff)
+oilf {v2}, ({c2} & 0xffffffff)
+ngr {v1}, {v2}
+lgfi {status}, 2
+clgfi {v1}, {c3}
+jgnl 6f
+lgfi {v2}, {c4}
+msgr {v2}, {v1}
+agr {v2}, {slot}
+agfi {v2}, {c5}
+.if {c6} < 524288
+lg {v3}, {c6}({v2})
+.else
+lgfi {scratch0}, {c6}
+lg {v3}, 0({scratch0},{v2})
+.endif
+agfi {v0}, -(1)
+.if {c7} < 524288
+stg {v0}, {c7}({slot})
+.else
+lgfi {v2}, {c7}
+stg {v0}, 0({v2},{slot})
+.endif
+5:
+lgfi {status}, 0
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+jg 6f
+.4byte 0xb2ff0fff
+7:
+lgfi {status}, 255
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of queue.tail
+# c1 = const: offset of queue.head
+# c2 = const: Items :: < *mut () , N > :: MASK
+# c3 = const: length of the array in queue.items [at]
+# c4 = const: size of an element in queue.items [at]
+# c5 = const: offset of queue.items [at]
+# c6 = const: 0
+# c7 = const: offset of queue.tail
+# gated = const: 1 if slots have gates
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, tail, _
+# v1 = out: _, _, at
+# v2 = _
+# v3 = out: item

@@ -1,0 +1,169 @@
+ear {v0}, %a0
+sllg {v0}, {v0}, 32
+ear {v0}, %a1
+lg {v0}, 0({thread},{v0})
+larl {slot}, 3f
+stg {slot}, 8({v0})
+4:
+.if {by_cid}
+ear {slot}, %a0
+sllg {slot}, {slot}, 32
+ear {slot}, %a1
+lg {slot}, 8({thread},{slot})
+lgf {slot}, 0({slot},{v0})
+.elseif {gated}
+lgf {slot}, 4({v0})
+.else
+lgf {slot}, 0({v0})
+ltgr {slot}, {slot}
+jgl 7f
+ltgr {base}, {base}
+jgl 7f
+.endif
+sllg {slot}, {slot}, {shift}
+agr {slot}, {base}
+.if {gated}
+chsi 0({slot}), 1
+jgne 7f
+.endif
+.if {c0} < 524288
+lg {v0}, {c0}({slot})
+.else
+lgfi {v1}, {c0}
+lg {v0}, 0({v1},{slot})
+.endif
+lgr {v1}, {p_len}
+agfi {v1}, 15
+llihf {v2}, (({c1} >> 32) & 0xffffffff)
+oilf {v2}, ({c1} & 0xffffffff)
+ngr {v1}, {v2}
+llihf {v3}, (({c2} >> 32) & 0xffffffff)
+oilf {v3}, ({c2} & 0xffffffff)
+lgr {v2}, {v0}
+ngr {v2}, {v3}
+lgr {v3}, {v2}
+agr {v3}, {v1}
+lgfi {status}, 1
+llihf {scratch0}, (({c3} >> 32) & 0xffffffff)
+oilf {scratch0}, ({c3} & 0xffffffff)
+clgr {v3}, {scratch0}
+jgh 6f
+lgr {v3}, {v0}
+agr {v3}, {v1}
+.if {c4} < 524288
+lg {v1}, {c4}({slot})
+.else
+lgfi {scratch0}, {c4}
+lg {v1}, 0({scratch0},{slot})
+.endif
+sgr {v3}, {v1}
+lgfi {status}, 2
+llihf {v1}, (({c5} >> 32) & 0xffffffff)
+oilf {v1}, ({c5} & 0xffffffff)
+clgr {v3}, {v1}
+jgh 6f
+lgfi {status}, 3
+clgfi {v2}, {c6}
+jgnl 6f
+lgfi {v1}, {c7}
+msgr {v1}, {v2}
+agr {v1}, {slot}
+agfi {v1}, {c8}
+lgr {v3}, {v1}
+agfi {v3}, {c9}
+lgr {v1}, {p_len}
+.if {c10} < 524288
+stg {v1}, {c10}({v3})
+.else
+lgfi {scratch0}, {c10}
+stg {v1}, 0({scratch0},{v3})
+.endif
+lgr {v1}, {v3}
+agfi {v1}, {c11}
+lgfi {v3}, 0
+22:
+lay {scratch0}, 8({v3})
+clgr {scratch0}, {p_len}
+jgh 23f
+lg {scratch0}, 0({v3},{p_record})
+stg {scratch0}, 0({v3},{v1})
+agfi {v3}, 8
+jg 22b
+23:
+clgr {v3}, {p_len}
+jgnl 24f
+llgc {scratch0}, 0({v3},{p_record})
+stcy {scratch0}, 0({v3},{v1})
+agfi {v3}, 1
+jg 23b
+24:
+lgr {v1}, {p_len}
+agfi {v1}, 15
+llihf {v3}, (({c12} >> 32) & 0xffffffff)
+oilf {v3}, ({c12} & 0xffffffff)
+ngr {v1}, {v3}
+agr {v0}, {v1}
+.if {c13} < 524288
+stg {v0}, {c13}({slot})
+.else
+lgfi {v1}, {c13}
+stg {v0}, 0({v1},{slot})
+.endif
+5:
+lgfi {status}, 0
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+jg 6f
+.4byte 0xb2ff0fff
+7:
+lgfi {status}, 255
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of ring.head
+# c1 = const: const { ! 7_usize }
+# c10 = const: offset of (*header).len
+# c11 = const: offset of (*header).bytes
+# c12 = const: const { ! 7_usize }
+# c13 = const: offset of ring.head
+# c2 = const: Buffer :: < N > :: MASK
+# c3 = const: N
+# c4 = const: offset of ring.reader.tail
+# c5 = const: N
+# c6 = const: length of the array in ring.bytes.0 [at]
+# c7 = const: size of an element in ring.bytes.0 [at]
+# c8 = const: offset of ring.bytes.0 [at]
+# c9 = const: 0
+# gated = const: 1 if slots have gates
+# p_len = in: len: usize
+# p_record = in: record: * const u8
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, head, _
+# v1 = _, size, _, _, _, _, _, _
+# v2 = out: at
+# v3 = _, _, used, start, header

@@ -1,0 +1,120 @@
+ear {v0}, %a0
+sllg {v0}, {v0}, 32
+ear {v0}, %a1
+lg {v0}, 0({thread},{v0})
+larl {slot}, 3f
+stg {slot}, 8({v0})
+4:
+.if {by_cid}
+ear {slot}, %a0
+sllg {slot}, {slot}, 32
+ear {slot}, %a1
+lg {slot}, 8({thread},{slot})
+lgf {slot}, 0({slot},{v0})
+.elseif {gated}
+lgf {slot}, 4({v0})
+.else
+lgf {slot}, 0({v0})
+ltgr {slot}, {slot}
+jgl 7f
+ltgr {base}, {base}
+jgl 7f
+.endif
+sllg {slot}, {slot}, {shift}
+agr {slot}, {base}
+.if {gated}
+chsi 0({slot}), 1
+jgne 7f
+.endif
+.if {c0} < 524288
+lg {v0}, {c0}({slot})
+.else
+lgfi {v1}, {c0}
+lg {v0}, 0({v1},{slot})
+.endif
+lgfi {status}, 1
+clgr {v0}, {p_count}
+jgl 6f
+sgr {v0}, {p_count}
+lgfi {status}, 2
+clgfi {v0}, {c1}
+jgnl 6f
+lgfi {v1}, {c2}
+msgr {v1}, {v0}
+agr {v1}, {slot}
+agfi {v1}, {c3}
+lgr {v2}, {v1}
+agfi {v2}, {c4}
+lgfi {v1}, 0
+22:
+lay {scratch0}, 8({v1})
+clgr {scratch0}, {p_bytes}
+jgh 23f
+lg {scratch0}, 0({v1},{v2})
+stg {scratch0}, 0({v1},{p_to})
+agfi {v1}, 8
+jg 22b
+23:
+clgr {v1}, {p_bytes}
+jgnl 24f
+llgc {scratch0}, 0({v1},{v2})
+stcy {scratch0}, 0({v1},{p_to})
+agfi {v1}, 1
+jg 23b
+24:
+.if {c5} < 524288
+stg {v0}, {c5}({slot})
+.else
+lgfi {v1}, {c5}
+stg {v0}, 0({v1},{slot})
+.endif
+5:
+lgfi {status}, 0
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+jg 6f
+.4byte 0xb2ff0fff
+7:
+lgfi {status}, 255
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of stack.len
+# c1 = const: length of the array in stack.items [after]
+# c2 = const: size of an element in stack.items [after]
+# c3 = const: offset of stack.items [after]
+# c4 = const: 0
+# c5 = const: offset of stack.len
+# gated = const: 1 if slots have gates
+# p_bytes = in: bytes: usize
+# p_count = in: count: usize
+# p_to = in: to: * mut T
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = out: address of the area, len, after
+# v1 = _
+# v2 = _

@@ -1,0 +1,169 @@
+leal 3f@GOTOFF(%eax), %eax
+movl %gs:(%ecx), %edx
+movl %eax, 8(%edx)
+4:
+movl 0({frame}), %eax
+.if {by_cid}
+movl %gs:4(%ecx), %ecx
+movl (%edx,%ecx), %ecx
+.elseif {gated}
+movl 4(%edx), %ecx
+.else
+movl (%edx), %ecx
+testl %ecx, %ecx
+js 7f
+testb $1, %al
+jnz 7f
+.endif
+shll ${shift}, %ecx
+addl %eax, %ecx
+.if {gated}
+cmpl $1, (%ecx)
+jne 7f
+.endif
+movl %ecx, 8({frame})
+movl %edx, 16({frame})
+movl {c0}(%ecx), %eax
+xorl %edx, %edx
+movl %eax, 32({frame})
+movl %edx, 36({frame})
+andl $({c1} & 0xffffffff), %eax
+xorl %edx, %edx
+movl %eax, 40({frame})
+movl %edx, 44({frame})
+addl 24({frame}), %eax
+xorl %edx, %edx
+movl %eax, 48({frame})
+movl %edx, 52({frame})
+movl $({c2} & 0xffffffff), %eax
+cmpl 48({frame}), %eax
+jae 301f
+movl 32({frame}), %eax
+subl 40({frame}), %eax
+xorl %edx, %edx
+movl %eax, 48({frame})
+movl %edx, 52({frame})
+addl $({c3} & 0xffffffff), %eax
+xorl %edx, %edx
+movl %eax, 48({frame})
+movl %edx, 52({frame})
+movl {c4}(%ecx), %eax
+xorl %edx, %edx
+movl %eax, 56({frame})
+movl %edx, 60({frame})
+movl 48({frame}), %eax
+addl 24({frame}), %eax
+xorl %edx, %edx
+movl %eax, 64({frame})
+movl %edx, 68({frame})
+subl 56({frame}), %eax
+xorl %edx, %edx
+movl %eax, 64({frame})
+movl %edx, 68({frame})
+movl $({c5} & 0xffffffff), %eax
+cmpl 64({frame}), %eax
+jae 601f
+movl 32({frame}), %eax
+cmpl 56({frame}), %eax
+jne 302f
+601:
+movl 40({frame}), %eax
+cmpl $({c6} & 0xffffffff), %eax
+jae 303f
+imull ${c7}, %eax, %eax
+addl 8({frame}), %eax
+addl $({c8} & 0xffffffff), %eax
+xorl %edx, %edx
+movl %eax, 32({frame})
+movl %edx, 36({frame})
+movl 32({frame}), %eax
+addl $({c9} & 0xffffffff), %eax
+xorl %edx, %edx
+movl %eax, 56({frame})
+movl %edx, 60({frame})
+xorl %edx, %edx
+movl %eax, 56({frame})
+movl %edx, 60({frame})
+movl $({c10} & 0xffffffff), %eax
+movl $(({c10} >> 32) & 0xffffffff), %edx
+movl 56({frame}), %ecx
+movd %eax, %xmm0
+movd %edx, %xmm1
+punpckldq %xmm1, %xmm0
+movq %xmm0, {c11}(%ecx)
+movl 48({frame}), %eax
+movl 8({frame}), %ecx
+movl %eax, {c12}(%ecx)
+5:
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+6:
+.pushsection __rseq_failure, "ax", %progbits, unique, .Lperseq_site
+.byte 0x0f, 0xb9, 0x3d, 0x53, 0x30, 0x05, 0x53
+7:
+jmp {refused}
+301:
+jmp {exit1}
+302:
+jmp {exit2}
+303:
+jmp {exit3}
+.popsection
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.4byte 4b, 0, (5b - 4b), 0, 7b, 0
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 4
+8:
+.4byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 4
+9:
+.4byte 4b, 7b
+.4byte 4b, 301b
+.4byte 4b, 302b
+.4byte 4b, 303b
+.popsection
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of ring.head
+# c1 = const: Buffer :: < N > :: MASK
+# c10 = const: MARK as u64
+# c11 = const: offset of (*header).len
+# c12 = const: offset of ring.head
+# c2 = const: N
+# c3 = const: N
+# c4 = const: offset of ring.reader.tail
+# c5 = const: N
+# c6 = const: length of the array in ring.bytes.0 [at]
+# c7 = const: size of an element in ring.bytes.0 [at]
+# c8 = const: offset of ring.bytes.0 [at]
+# c9 = const: 0
+# exit1 = label: exit 1
+# exit2 = label: exit 2
+# exit3 = label: exit 3
+# frame = in: address of the frame
+# gated = const: 1 if slots have gates
+# refused = label: refused or aborted
+# shift = const: log2 of the distance between slots
+# eax = in: the address that others are relative to, clobbered
+# ecx = in: offset of the thread block from the thread pointer, clobbered
+# clobbers edx
+# clobbers xmm0
+# clobbers xmm1
+# frame + 0 = in: address of slot 0
+# frame + 8 = address of the slot
+# frame + 16 = address of the area
+# frame + 24 = in: size
+# frame + 32 = head, _
+# frame + 40 = out: at
+# frame + 48 = _, _, next
+# frame + 56 = tail, start, header
+# frame + 64 = _, used

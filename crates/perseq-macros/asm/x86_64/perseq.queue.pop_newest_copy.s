@@ -1,0 +1,121 @@
+mov {v0}, qword ptr fs:[{thread}]
+lea {slot}, [rip + 3f]
+mov qword ptr [{v0} + 8], {slot}
+4:
+.if {by_cid}
+mov {slot}, qword ptr fs:[{thread} + 8]
+movsxd {slot}, dword ptr [{v0} + {slot}]
+.elseif {gated}
+movsxd {slot}, dword ptr [{v0} + 4]
+.else
+movsxd {slot}, dword ptr [{v0}]
+.endif
+shl {slot}, {shift}
+add {slot}, {base}
+.if {gated}
+cmp dword ptr [{slot}], 1
+jne 7f
+.else
+jl 7f
+.endif
+mov {v0}, qword ptr [{slot} + {c0}]
+mov {v1}, qword ptr [{slot} + {c1}]
+mov {status:e}, 1
+cmp {v0}, {v1}
+je 6f
+mov {v1}, {v0}
+sub {v1}, 1
+mov {v2}, {c2}
+and {v1}, {v2}
+mov {status:e}, 2
+cmp {v1}, {c3}
+jae 6f
+.if {c4} == 1 || {c4} == 2 || {c4} == 4 || {c4} == 8
+lea {v2}, [{v1} * {c4} + {slot} + {c5}]
+.else
+imul {v2}, {v1}, {c4}
+lea {v2}, [{v2} + {slot} + {c5}]
+.endif
+lea {v3}, [{v2} + {c6}]
+xor {v2:e}, {v2:e}
+21:
+lea {scratch0}, [{v2} + 16]
+cmp {scratch0}, {p_bytes}
+ja 22f
+movups xmm0, xmmword ptr [{v3} + {v2}]
+movups xmmword ptr [{p_to} + {v2}], xmm0
+add {v2}, 16
+jmp 21b
+22:
+lea {scratch0}, [{v2} + 8]
+cmp {scratch0}, {p_bytes}
+ja 23f
+mov {scratch0}, qword ptr [{v3} + {v2}]
+mov qword ptr [{p_to} + {v2}], {scratch0}
+add {v2}, 8
+jmp 22b
+23:
+cmp {v2}, {p_bytes}
+jae 24f
+movzx {scratch0:e}, byte ptr [{v3} + {v2}]
+mov byte ptr [{p_to} + {v2}], {scratch0:l}
+add {v2}, 1
+jmp 23b
+24:
+sub {v0}, 1
+mov qword ptr [{slot} + {c7}], {v0}
+5:
+xor {status:e}, {status:e}
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+6:
+.pushsection __rseq_failure, "ax", %progbits, unique, .Lperseq_site
+.byte 0x0f, 0xb9, 0x3d, 0x53, 0x30, 0x05, 0x53
+7:
+mov {status:e}, 255
+jmp 6b
+.popsection
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of queue.tail
+# c1 = const: offset of queue.head
+# c2 = const: Items :: < MaybeUninit < T > , N > :: MASK
+# c3 = const: length of the array in queue.items [at]
+# c4 = const: size of an element in queue.items [at]
+# c5 = const: offset of queue.items [at]
+# c6 = const: 0
+# c7 = const: offset of queue.tail
+# gated = const: 1 if slots have gates
+# p_bytes = in: bytes: usize
+# p_to = in: to: * mut T
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, tail, _
+# v1 = out: _, _, at
+# v2 = _
+# v3 = _
+# clobbers xmm0

@@ -1,0 +1,117 @@
+mov {v0}, qword ptr fs:[{thread}]
+lea {slot}, [rip + 3f]
+mov qword ptr [{v0} + 8], {slot}
+4:
+.if {by_cid}
+mov {slot}, qword ptr fs:[{thread} + 8]
+movsxd {slot}, dword ptr [{v0} + {slot}]
+.elseif {gated}
+movsxd {slot}, dword ptr [{v0} + 4]
+.else
+movsxd {slot}, dword ptr [{v0}]
+.endif
+shl {slot}, {shift}
+add {slot}, {base}
+.if {gated}
+cmp dword ptr [{slot}], 1
+jne 7f
+.else
+jl 7f
+.endif
+mov {v0}, qword ptr [{slot} + {c0}]
+mov {v2}, {c1}
+mov {v1}, {v0}
+and {v1}, {v2}
+mov {v2}, {v1}
+add {v2}, {p_size}
+mov {status:e}, 1
+mov {v3}, {c2}
+cmp {v2}, {v3}
+jbe 6f
+mov {v2}, {v0}
+sub {v2}, {v1}
+mov {v3}, {c3}
+add {v2}, {v3}
+mov {v3}, qword ptr [{slot} + {c4}]
+mov {v4}, {v2}
+add {v4}, {p_size}
+sub {v4}, {v3}
+mov {status:e}, 2
+mov {scratch0}, {c5}
+cmp {v4}, {scratch0}
+jbe 601f
+cmp {v0}, {v3}
+jne 6f
+601:
+mov {status:e}, 3
+cmp {v1}, {c6}
+jae 6f
+.if {c7} == 1 || {c7} == 2 || {c7} == 4 || {c7} == 8
+lea {v0}, [{v1} * {c7} + {slot} + {c8}]
+.else
+imul {v0}, {v1}, {c7}
+lea {v0}, [{v0} + {slot} + {c8}]
+.endif
+lea {v3}, [{v0} + {c9}]
+mov {v0}, {c10}
+mov qword ptr [{v3} + {c11}], {v0}
+mov qword ptr [{slot} + {c12}], {v2}
+5:
+xor {status:e}, {status:e}
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+6:
+.pushsection __rseq_failure, "ax", %progbits, unique, .Lperseq_site
+.byte 0x0f, 0xb9, 0x3d, 0x53, 0x30, 0x05, 0x53
+7:
+mov {status:e}, 255
+jmp 6b
+.popsection
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of ring.head
+# c1 = const: Buffer :: < N > :: MASK
+# c10 = const: MARK as u64
+# c11 = const: offset of (*header).len
+# c12 = const: offset of ring.head
+# c2 = const: N
+# c3 = const: N
+# c4 = const: offset of ring.reader.tail
+# c5 = const: N
+# c6 = const: length of the array in ring.bytes.0 [at]
+# c7 = const: size of an element in ring.bytes.0 [at]
+# c8 = const: offset of ring.bytes.0 [at]
+# c9 = const: 0
+# gated = const: 1 if slots have gates
+# p_size = in: size: usize
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, head, _
+# v1 = out: at
+# v2 = _, _, next
+# v3 = tail, start, header
+# v4 = _, used

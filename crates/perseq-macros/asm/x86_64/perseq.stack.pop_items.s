@@ -1,0 +1,114 @@
+mov {v0}, qword ptr fs:[{thread}]
+lea {slot}, [rip + 3f]
+mov qword ptr [{v0} + 8], {slot}
+4:
+.if {by_cid}
+mov {slot}, qword ptr fs:[{thread} + 8]
+movsxd {slot}, dword ptr [{v0} + {slot}]
+.elseif {gated}
+movsxd {slot}, dword ptr [{v0} + 4]
+.else
+movsxd {slot}, dword ptr [{v0}]
+.endif
+shl {slot}, {shift}
+add {slot}, {base}
+.if {gated}
+cmp dword ptr [{slot}], 1
+jne 7f
+.else
+jl 7f
+.endif
+mov {v0}, qword ptr [{slot} + {c0}]
+mov {status:e}, 1
+cmp {v0}, {p_count}
+jb 6f
+sub {v0}, {p_count}
+mov {status:e}, 2
+cmp {v0}, {c1}
+jae 6f
+.if {c2} == 1 || {c2} == 2 || {c2} == 4 || {c2} == 8
+lea {v1}, [{v0} * {c2} + {slot} + {c3}]
+.else
+imul {v1}, {v0}, {c2}
+lea {v1}, [{v1} + {slot} + {c3}]
+.endif
+lea {v2}, [{v1} + {c4}]
+xor {v1:e}, {v1:e}
+21:
+lea {scratch0}, [{v1} + 16]
+cmp {scratch0}, {p_bytes}
+ja 22f
+movups xmm0, xmmword ptr [{v2} + {v1}]
+movups xmmword ptr [{p_to} + {v1}], xmm0
+add {v1}, 16
+jmp 21b
+22:
+lea {scratch0}, [{v1} + 8]
+cmp {scratch0}, {p_bytes}
+ja 23f
+mov {scratch0}, qword ptr [{v2} + {v1}]
+mov qword ptr [{p_to} + {v1}], {scratch0}
+add {v1}, 8
+jmp 22b
+23:
+cmp {v1}, {p_bytes}
+jae 24f
+movzx {scratch0:e}, byte ptr [{v2} + {v1}]
+mov byte ptr [{p_to} + {v1}], {scratch0:l}
+add {v1}, 1
+jmp 23b
+24:
+mov qword ptr [{slot} + {c5}], {v0}
+5:
+xor {status:e}, {status:e}
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+6:
+.pushsection __rseq_failure, "ax", %progbits, unique, .Lperseq_site
+.byte 0x0f, 0xb9, 0x3d, 0x53, 0x30, 0x05, 0x53
+7:
+mov {status:e}, 255
+jmp 6b
+.popsection
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 6b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of stack.len
+# c1 = const: length of the array in stack.items [after]
+# c2 = const: size of an element in stack.items [after]
+# c3 = const: offset of stack.items [after]
+# c4 = const: 0
+# c5 = const: offset of stack.len
+# gated = const: 1 if slots have gates
+# p_bytes = in: bytes: usize
+# p_count = in: count: usize
+# p_to = in: to: * mut T
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = out: address of the area, len, after
+# v1 = _
+# v2 = _
+# clobbers xmm0
