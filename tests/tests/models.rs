@@ -3,11 +3,16 @@
 //! The thread moves between CPUs as the operations say, so the model keeps one collection for each.
 #![cfg(target_os = "linux")]
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use perseq::collections::ring::AppendError;
 use perseq::{Counter, Counters};
 use perseq_tests::cases;
 use perseq_tests::cpus::{Pinned, allowed, move_to};
 use perseq_tests::slow_path;
-use perseq_tests::structures::{CidTally, List, Node, Pairs, Ring, Stack, Tally};
+use perseq_tests::structures::{CidTally, List, Node, Pairs, Queue, Ring, Stack, Tally};
 use proptest::prelude::*;
 
 /// One operation; what the number means is up to the structure.
@@ -66,23 +71,47 @@ fn check(name: &str, test: impl Fn(Vec<Op>) -> Result<(), TestCaseError>) {
     slow_path::passes(name);
 }
 
-#[test]
-fn a_stack_agrees_with_a_vec() {
-    check("a_stack_agrees_with_a_vec", |operations| {
+/// Stacks of items that `item` makes of numbers.
+fn check_stack<T: Copy + PartialEq + std::fmt::Debug>(name: &str, item: fn(u8) -> T) {
+    check(name, |operations| {
         let mut here = Here::new();
-        let stack = Stack::<16>::new();
+        let stack = Stack::<T, 16>::new();
         let mut model = vec![Vec::new(); here.count()];
+        let mut limits = vec![16; here.count()];
         for op in operations {
+            let (top, limit) = (&mut model[here.at], limits[here.at]);
             match op {
-                Op::Put(value) => {
-                    let value = u64::from(value);
-                    let room = model[here.at].len() < 16;
-                    prop_assert_eq!(stack.push(value), room);
+                Op::Put(value) if value < 0xc0 => {
+                    let room = top.len() < limit;
+                    prop_assert_eq!(stack.push(item(value)), room);
                     if room {
-                        model[here.at].push(value);
+                        top.push(item(value));
                     }
                 }
-                Op::Get | Op::Remote(..) => prop_assert_eq!(stack.pop(), model[here.at].pop()),
+                Op::Put(value) => {
+                    let batch: Vec<T> = (value..value.saturating_add(value % 8)).map(item).collect();
+                    let pushed = batch.len().min(usize::saturating_sub(limit, top.len()));
+                    prop_assert_eq!(stack.push_slice(&batch), pushed);
+                    top.extend(&batch[..pushed]);
+                }
+                Op::Get => prop_assert_eq!(stack.pop(), top.pop()),
+                Op::Drain(0x80..) => {
+                    let expected = top.split_off(top.len().saturating_sub(5));
+                    prop_assert_eq!(stack.pop_vec::<5>(), expected);
+                }
+                Op::Remote(cpu, value) if value < 0x80 => {
+                    let (at, cpu) = here.choose(cpu);
+                    let new = usize::from(value % 32);
+                    prop_assert_eq!(stack.inner().set_limit(cpu, new), Ok(limits[at]));
+                    limits[at] = new.min(16);
+                    prop_assert_eq!(stack.inner().limit(cpu), limits[at]);
+                }
+                Op::Remote(cpu, value) => {
+                    let (at, cpu) = here.choose(cpu);
+                    let keep = model[at].len().saturating_sub(usize::from(value % 8));
+                    prop_assert_eq!(stack.take(cpu, usize::from(value % 8)), model[at].split_off(keep));
+                    prop_assert_eq!(stack.inner().len(cpu), keep);
+                }
                 Op::Drain(cpu) => {
                     let (at, cpu) = here.choose(cpu);
                     prop_assert_eq!(stack.drain(cpu), std::mem::take(&mut model[at]));
@@ -92,6 +121,69 @@ fn a_stack_agrees_with_a_vec() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn a_stack_of_words_agrees_with_a_vec() {
+    check_stack("a_stack_of_words_agrees_with_a_vec", usize::from);
+}
+
+#[test]
+fn a_stack_of_bytes_agrees_with_a_vec() {
+    check_stack("a_stack_of_bytes_agrees_with_a_vec", |value| [value, !value, 7]);
+}
+
+/// Queues of items that `item` makes of numbers.
+fn check_queue<T: PartialEq + Clone + std::fmt::Debug>(name: &str, item: impl Fn(u8) -> T) {
+    check(name, |operations| {
+        let mut here = Here::new();
+        let queue = Queue::<T, 16>::new();
+        let mut model = vec![VecDeque::new(); here.count()];
+        for op in operations {
+            let mine = &mut model[here.at];
+            match op {
+                Op::Put(value) => {
+                    let expected = if mine.len() < 16 { Ok(()) } else { Err(item(value)) };
+                    prop_assert_eq!(queue.push(item(value)), expected.clone());
+                    if expected.is_ok() {
+                        mine.push_back(item(value));
+                    }
+                }
+                Op::Get => prop_assert_eq!(queue.pop(), mine.pop_front()),
+                Op::Drain(_) => prop_assert_eq!(queue.pop_newest(), mine.pop_back()),
+                Op::Remote(cpu, value) if value < 0x80 => {
+                    let (at, cpu) = here.choose(cpu);
+                    prop_assert_eq!(queue.steal(cpu), model[at].pop_front());
+                }
+                Op::Remote(cpu, value) => {
+                    let (at, cpu) = here.choose(cpu);
+                    let half = model[at].len().div_ceil(2);
+                    let mut stolen = queue.steal_half(cpu);
+                    prop_assert_eq!(stolen.len(), half);
+                    let expected: Vec<T> = model[at].drain(..half).collect();
+                    // Some are left in it, to be dropped.
+                    let some: Vec<T> = stolen.by_ref().take(usize::from(value % 8)).collect();
+                    prop_assert_eq!(&some[..], &expected[..some.len()]);
+                }
+                Op::Move(cpu) => here.go(cpu),
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_queue_of_words_agrees_with_a_deque() {
+    check_queue("a_queue_of_words_agrees_with_a_deque", Box::new);
+}
+
+#[test]
+fn a_queue_of_bytes_agrees_with_a_deque_and_drops_what_it_holds() {
+    let held = Arc::new(());
+    check_queue("a_queue_of_bytes_agrees_with_a_deque_and_drops_what_it_holds", |value| {
+        (value, Arc::clone(&held))
+    });
+    assert_eq!(Arc::strong_count(&held), 1, "what was pushed is dropped once");
 }
 
 #[test]
@@ -129,25 +221,38 @@ fn a_list_agrees_with_a_vec() {
 
 #[test]
 fn a_ring_agrees_with_a_vec() {
+    const SIZE: usize = 256;
     check("a_ring_agrees_with_a_vec", |operations| {
         let mut here = Here::new();
-        let ring = Ring::new();
+        let ring = Ring::<SIZE>::new();
         let mut model = vec![Vec::new(); here.count()];
+        // A record was refused by an empty ring, which begins again when it is read.
+        let mut begins_again = vec![false; here.count()];
+        let size = |len: u8| usize::from(len).next_multiple_of(8) + 8;
         for op in operations {
             match op {
                 Op::Put(len) | Op::Remote(len, _) => {
-                    let used: usize = model[here.at].iter().map(|(len, _)| 1 + usize::from(*len)).sum();
-                    let room = used + 1 + usize::from(len) <= Ring::SIZE;
+                    let used: usize = model[here.at].iter().map(|(len, _)| size(*len)).sum();
                     let fill = if len == 0 { 0 } else { !len };
-                    prop_assert_eq!(ring.append(len, fill), room);
-                    if room {
-                        model[here.at].push((len, fill));
+                    let appended = ring.append(len, fill);
+                    match appended {
+                        Ok(()) => model[here.at].push((len, fill)),
+                        Err(AppendError::TooLong) => prop_assert!(size(len) > SIZE),
+                        // Before the end there may have been less room than a record takes, this one or one before.
+                        Err(_) => {
+                            let before = model[here.at].iter().map(|(len, _)| size(*len)).max().unwrap_or(0);
+                            let full = used + before + 2 * size(len) > SIZE || begins_again[here.at];
+                            prop_assert!(full, "{used} bytes used, {len} refused");
+                            begins_again[here.at] |= used == 0;
+                        }
                     }
+                    prop_assert!(appended.is_err() || used + size(len) <= SIZE);
                 }
                 Op::Get => {}
                 Op::Drain(cpu) => {
                     let (at, cpu) = here.choose(cpu);
                     prop_assert_eq!(ring.drain(cpu), std::mem::take(&mut model[at]));
+                    begins_again[at] = false;
                 }
                 Op::Move(cpu) => here.go(cpu),
             }
@@ -231,13 +336,16 @@ fn counts_agree_with_numbers() {
 fn threads_that_share_slots_do_not_race() {
     // Miri sees any access that the gates do not order.
     let rounds = if cfg!(miri) { 8 } else { 2000 };
-    let (tally, pairs, stack, counter) = (Tally::new(), Pairs::new(), Stack::<64>::new(), Counter::new());
+    let (tally, pairs, counter) = (Tally::new(), Pairs::new(), Counter::new());
+    let (stack, queue, ring) = (Stack::<u64, 64>::new(), Queue::<Box<u32>, 64>::new(), Ring::<128>::new());
+    let read = AtomicU64::new(0);
     let mut nodes = [const { Node::new(0) }; 4];
     let list = List::new();
     nodes.iter_mut().for_each(|node| list.push(node));
     std::thread::scope(|scope| {
         for thread in 0..3 {
-            let (tally, pairs, stack, counter, list) = (&tally, &pairs, &stack, &counter, &list);
+            let (tally, pairs, counter, list) = (&tally, &pairs, &counter, &list);
+            let (stack, queue, ring, read) = (&stack, &queue, &ring, &read);
             scope.spawn(move || {
                 for round in 0..rounds {
                     let slot = round % tally.slots();
@@ -249,6 +357,15 @@ fn threads_that_share_slots_do_not_race() {
                     assert_eq!(first, !second);
                     stack.push(1);
                     stack.pop();
+                    stack.inner().take(slot, &mut []).expect("a slot");
+                    let _ = queue.push(Box::new(round));
+                    drop(queue.steal_half(slot));
+                    let appended = ring.append(9, 1).is_ok();
+                    if let Some(mut reader) = ring.inner().reader() {
+                        let records = reader.read_all(|_cpu, record| assert_eq!(record, [1; 9]));
+                        read.fetch_add(records as u64, Relaxed);
+                    }
+                    read.fetch_sub(u64::from(appended), Relaxed);
                     if let Some(node) = list.pop() {
                         node.value += 1;
                         list.push(node);
@@ -259,5 +376,7 @@ fn threads_that_share_slots_do_not_race() {
     });
     assert_eq!((tally.sum(), counter.sum()), (6 * u64::from(rounds), 3 * u64::from(rounds)));
     assert_eq!(list.drain().len(), 4);
+    let rest = ring.inner().reader().expect("nobody else reads").read_all(|_, _| ()) as u64;
+    assert_eq!(read.into_inner().wrapping_add(rest), 0, "each record is read once");
     slow_path::passes("threads_that_share_slots_do_not_race");
 }

@@ -14,7 +14,7 @@ use perseq_tests::cpus::Pinned;
 use perseq_tests::limit::{Limit, eventually};
 use perseq_tests::skip::sequences_run;
 use perseq_tests::slow_path;
-use perseq_tests::structures::Stack;
+use perseq_tests::structures::Array;
 
 struct Count {
     value: u64,
@@ -104,9 +104,9 @@ fn a_panic_in_exclusive_opens_the_gate() {
 #[test]
 fn an_index_out_of_bounds_panics_as_in_a_slice_and_the_slot_stays_usable() {
     let _limit = soon();
-    let stack = Stack::<16>::new();
-    assert_eq!(panic_of(|| _ = stack.get(16)), "index out of bounds: the len is 16 but the index is 16");
-    assert_eq!(stack.get(15), 0);
+    let array = Array::<16>::new();
+    assert_eq!(panic_of(|| _ = array.get(16)), "index out of bounds: the len is 16 but the index is 16");
+    assert_eq!(array.get(15), 0);
     slow_path::passes("an_index_out_of_bounds_panics_as_in_a_slice_and_the_slot_stays_usable");
 }
 

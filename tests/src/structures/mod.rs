@@ -3,14 +3,18 @@
 //! The methods that run a sequence are never inlined: so each sequence has one section, and the section of its further
 //! attempts, however often a test uses it.
 
+mod array;
 mod list;
 mod pair;
+mod queue;
 mod ring;
 mod stack;
 mod tally;
 
+pub use array::Array;
 pub use list::{List, Node};
 pub use pair::Pairs;
+pub use queue::Queue;
 pub use ring::Ring;
 pub use stack::Stack;
 pub use tally::{CidTally, SlowTally, Stamp, Tally};

@@ -1,87 +1,74 @@
-//! A stack of numbers for each CPU, in an array: staged stores, computed indices, checked bounds.
-//!
-//! Invariant: `items[..len]` of each slot is what was pushed there and not popped, in that order.
+//! The library's stack: staged stores, computed indices, checked bounds; and `copy` of batches, or of items that are no words.
 
-use perseq::{PerCpu, sequence};
+use std::mem::MaybeUninit;
 
-/// The items come first because a `u64` in a slot must be aligned to its size, which x86 does for none behind a `usize`.
+use perseq::collections::stack;
+
+/// [`stack::Stack`], with each of its sequences in one place.
 #[derive(Debug)]
-#[repr(C)]
-struct Items<const N: usize> {
-    items: [u64; N],
-    len: usize,
-}
+pub struct Stack<T: Copy, const N: usize>(stack::Stack<T, N>);
 
-sequence! {
-    fn push<const N: usize>(stack: &PerCpu<Items<N>>, value: u64) -> bool {
-        let len: usize = stack.len;
-        if len >= N { return false; }
-        stage stack.items[len] = value;
-        commit stack.len = len + 1;
-        true
-    }
-
-    fn pop<const N: usize>(stack: &PerCpu<Items<N>>) -> Option<u64> {
-        let len: usize = stack.len;
-        if len == 0 { return None; }
-        let value: u64 = stack.items[len - 1];
-        commit stack.len = len - 1;
-        Some(value)
-    }
-
-    fn get<const N: usize>(stack: &PerCpu<Items<N>>, at: usize) -> u64 {
-        let value: u64 = stack.items[at];
-        value
-    }
-}
-
-/// See the [module](self).
-#[derive(Debug)]
-pub struct Stack<const N: usize>(PerCpu<Items<N>>);
-
-impl<const N: usize> Stack<N> {
+impl<T: Copy, const N: usize> Stack<T, N> {
     /// Empty stacks.
     #[must_use]
     pub fn new() -> Self {
-        Self(PerCpu::new(|_cpu| Items { len: 0, items: [0; N] }))
+        Self(stack::Stack::new())
     }
 
-    /// Pushes `value` on the running CPU's stack; says whether there was room.
+    /// Pushes `item` on the running CPU's stack; says whether there was room.
     #[inline(never)]
-    pub fn push(&self, value: u64) -> bool {
-        push(&self.0, value)
+    pub fn push(&self, item: T) -> bool {
+        self.0.push(item).is_ok()
     }
 
     /// Pops from the running CPU's stack.
     #[inline(never)]
-    pub fn pop(&self) -> Option<u64> {
-        pop(&self.0)
+    pub fn pop(&self) -> Option<T> {
+        self.0.pop()
     }
 
-    /// Item `at` of the running CPU's array, whether pushed or not.
-    ///
-    /// # Panics
-    /// If `at` is not below `N`.
+    /// Pushes the first of `items` that there is room for, and returns how many.
     #[inline(never)]
-    pub fn get(&self, at: usize) -> u64 {
-        get(&self.0, at)
+    pub fn push_slice(&self, items: &[T]) -> usize {
+        self.0.push_slice(items)
     }
 
-    /// Takes all items of the stack of `cpu`, the bottom first.
+    /// Pops at most `COUNT` items: those that are there, and how many.
+    #[inline(never)]
+    pub fn pop_slice<const COUNT: usize>(&self) -> ([MaybeUninit<T>; COUNT], usize) {
+        let mut room = [const { MaybeUninit::uninit() }; COUNT];
+        let count = self.0.pop_slice(&mut room).len();
+        (room, count)
+    }
+
+    /// [`pop_slice`](Self::pop_slice), as a vector.
+    pub fn pop_vec<const COUNT: usize>(&self) -> Vec<T> {
+        let (room, count) = self.pop_slice::<COUNT>();
+        // SAFETY: so many were popped into it.
+        room[..count].iter().map(|item| unsafe { item.assume_init() }).collect()
+    }
+
+    /// Takes the topmost `count` items of the stack of `cpu`, the topmost last.
     ///
     /// # Panics
     /// If it cannot be had.
-    pub fn drain(&self, cpu: u32) -> Vec<u64> {
-        self.0
-            .exclusive(cpu, |stack| {
-                let len = std::mem::take(&mut stack.len);
-                stack.items[..len].to_vec()
-            })
-            .expect("a slot that nobody else on this thread owns")
+    pub fn take(&self, cpu: u32, count: usize) -> Vec<T> {
+        let mut room = vec![MaybeUninit::uninit(); count];
+        self.0.take(cpu, &mut room).expect("a slot that nobody else on this thread owns").to_vec()
+    }
+
+    /// Takes all items of the stack of `cpu`, the topmost last.
+    pub fn drain(&self, cpu: u32) -> Vec<T> {
+        self.take(cpu, N)
+    }
+
+    /// The stack itself.
+    pub fn inner(&self) -> &stack::Stack<T, N> {
+        &self.0
     }
 }
 
-impl<const N: usize> Default for Stack<N> {
+impl<T: Copy, const N: usize> Default for Stack<T, N> {
     fn default() -> Self {
         Self::new()
     }

@@ -5,10 +5,11 @@
 
 use std::cell::{Cell, RefCell};
 
+use perseq::collections::ring::AppendError;
 use perseq::{Counter, Counters};
 use perseq_tests::cpus::Pinned;
 use perseq_tests::inject::{Scenario, Trap};
-use perseq_tests::structures::{CidTally, List, Node, Pairs, Ring, SlowTally, Stack, Tally};
+use perseq_tests::structures::{Array, CidTally, List, Node, Pairs, Queue, Ring, SlowTally, Stack, Tally};
 use perseq_tests::words::{Integer, Operation, Slots};
 
 /// All scenarios.
@@ -27,10 +28,21 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("a pop from a list", list_pop),
         Scenario::new("a list taken whole", list_pop_all),
         Scenario::new("a pair of words read at once", pair_read),
-        Scenario::new("a push on a stack", stack_push),
-        Scenario::new("a pop from a stack", stack_pop),
-        Scenario::new("an item of an array", stack_get),
-        Scenario::new("a record appended by copy", ring_append),
+        Scenario::new("an item of an array", array_get),
+        Scenario::new("a push of a word on a stack", |trap| stack_push::<usize>(trap, usize::from)),
+        Scenario::new("a push of bytes on a stack", |trap| stack_push(trap, bytes)),
+        Scenario::new("a pop of a word from a stack", |trap| stack_pop::<usize>(trap, usize::from)),
+        Scenario::new("a pop of bytes from a stack", |trap| stack_pop(trap, bytes)),
+        Scenario::new("a push of a batch on a stack", stack_push_slice),
+        Scenario::new("a pop of a batch from a stack", stack_pop_slice),
+        Scenario::new("a push of a word on a queue", |trap| queue_push::<Box<u8>>(trap, Box::new)),
+        Scenario::new("a push of bytes on a queue", |trap| queue_push(trap, bytes)),
+        Scenario::new("a pop of a word from a queue", |trap| queue_pop::<Box<u8>>(trap, Box::new)),
+        Scenario::new("a pop of bytes from a queue", |trap| queue_pop(trap, bytes)),
+        Scenario::new("a pop of the newest word", |trap| queue_pop_newest::<Box<u8>>(trap, Box::new)),
+        Scenario::new("a pop of the newest bytes", |trap| queue_pop_newest(trap, bytes)),
+        Scenario::new("a record appended to a ring", ring_append),
+        Scenario::new("a record appended where a ring begins again", ring_append_after_skip),
     ];
     operations::<u8>(&mut all);
     operations::<u16>(&mut all);
@@ -203,31 +215,45 @@ fn pair_read(trap: &Trap) {
     assert_eq!(first, trap.interferences_first(), "what the last attempt saw");
 }
 
-fn stack_push(trap: &Trap) {
+fn array_get(trap: &Trap) {
+    let pinned = Pinned::first();
+    let array = Array::<4>::new();
+    array.set(pinned.cpu, 3, 13);
+    let got = trap.during(|| array.get(3), &|| array.set(pinned.cpu, 3, 10 + MUCH));
+    assert_eq!(got, if trap.interferences_first() > 0 { 10 + MUCH } else { 13 });
+}
+
+/// An item that is no word, of bytes that tell which it is: copied in pieces of every width, alone and in threes.
+fn bytes(which: u8) -> [u8; 25] {
+    std::array::from_fn(|at| which.wrapping_mul(17).wrapping_add(at as u8))
+}
+
+fn stack_push<T: Copy + PartialEq>(trap: &Trap, item: fn(u8) -> T) {
     let pinned = Pinned::first();
     for room in [64, 0] {
-        let stack = Stack::<64>::new();
-        (room..64).for_each(|_| assert!(stack.push(2)));
+        let stack = Stack::<T, 64>::new();
+        (room..64).for_each(|_| assert!(stack.push(item(2))));
         let already = trap.interferences();
-        let pushed = trap.during(|| stack.push(1), &|| {
-            stack.push(MUCH);
+        let pushed = trap.during(|| stack.push(item(1)), &|| {
+            stack.push(item(3));
         });
         let others = trap.interferences() - already;
         assert_eq!(pushed, room > 0);
         let items = stack.drain(pinned.cpu);
-        let count = |value| items.iter().filter(|item| **item == value).count() as u64;
-        assert_eq!((count(1), count(MUCH)), if room > 0 { (1, others) } else { (0, 0) });
+        let count = |which| items.iter().filter(|found| **found == item(which)).count() as u64;
+        assert_eq!((count(1), count(3)), if room > 0 { (1, others) } else { (0, 0) });
+        assert_eq!(items.len() as u64, if room > 0 { 1 + others } else { 64 });
     }
 }
 
-fn stack_pop(trap: &Trap) {
+fn stack_pop<T: Copy + PartialEq + std::fmt::Debug>(trap: &Trap, item: fn(u8) -> T) {
     let pinned = Pinned::first();
-    let stack = Stack::<64>::new();
-    (0..64).for_each(|value| assert!(stack.push(value)));
+    let stack = Stack::<T, 64>::new();
+    (0..64).for_each(|which| assert!(stack.push(item(which))));
     let others = RefCell::new(Vec::with_capacity(64));
     let popped = trap.during(|| stack.pop(), &|| {
-        if let Some(value) = stack.pop() {
-            others.borrow_mut().push(value);
+        if let Some(item) = stack.pop() {
+            others.borrow_mut().push(item);
         }
     });
     // All of them in the order of the pops, which is from the top.
@@ -235,32 +261,152 @@ fn stack_pop(trap: &Trap) {
     popped_in_order.insert(trap.interferences_first() as usize, popped.expect("there is enough"));
     let left = stack.drain(pinned.cpu);
     let found = left.into_iter().chain(popped_in_order.into_iter().rev());
-    assert_eq!(found.collect::<Vec<_>>(), (0..64).collect::<Vec<_>>());
+    assert_eq!(found.collect::<Vec<_>>(), (0..64).map(item).collect::<Vec<_>>());
 }
 
-fn stack_get(trap: &Trap) {
+fn stack_push_slice(trap: &Trap) {
+    let pinned = Pinned::first();
+    // Room for all, and for a part.
+    for room in [128, 2] {
+        let stack = Stack::<_, 128>::new();
+        (room..128).for_each(|_| assert!(stack.push(bytes(9))));
+        let already = trap.interferences();
+        let batch = [1, 2, 3].map(bytes);
+        let pushed = trap.during(|| stack.push_slice(&batch), &|| {
+            stack.push(bytes(7));
+        });
+        let others = (trap.interferences() - already).min(room as u64);
+        let items = stack.drain(pinned.cpu);
+        let at = items.iter().position(|found| *found == batch[0]);
+        let found = at.map_or(&[][..], |at| &items[at..at + pushed]);
+        assert_eq!(found, &batch[..pushed], "a batch stays together");
+        assert_eq!(items.len(), 128 - room + pushed + others as usize, "of {others} others");
+        assert_eq!(pushed, if room == 128 { 3 } else { 2 - others as usize });
+    }
+}
+
+fn stack_pop_slice(trap: &Trap) {
+    let pinned = Pinned::first();
+    for there in [64, 2] {
+        let stack = Stack::<_, 64>::new();
+        (0..there).for_each(|which| assert!(stack.push(bytes(which))));
+        let others = RefCell::new(Vec::with_capacity(64));
+        let already = trap.interferences();
+        let popped = trap.during(|| stack.pop_slice::<3>(), &|| {
+            if let Some(popped) = stack.pop() {
+                others.borrow_mut().push(popped);
+            }
+        });
+        let first = if already == 0 { trap.interferences_first() as usize } else { others.borrow().len() };
+        let (room, count) = popped;
+        // SAFETY: so many were popped into it.
+        let batch = room[..count].iter().rev().map(|item| unsafe { item.assume_init() });
+        let mut in_order = others.into_inner();
+        if already == 0 {
+            in_order.splice(first..first, batch);
+        } else {
+            // What was there when, cannot be told: that nothing is lost can.
+            in_order.extend(batch);
+            in_order
+                .sort_unstable_by_key(|popped| (0..there).rev().position(|which| bytes(which) == *popped));
+        }
+        let left = stack.drain(pinned.cpu);
+        let found: Vec<_> = left.into_iter().chain(in_order.into_iter().rev()).collect();
+        assert_eq!(found, (0..there).map(bytes).collect::<Vec<_>>());
+    }
+}
+
+fn queue_push<T: PartialEq>(trap: &Trap, item: fn(u8) -> T) {
     let _pinned = Pinned::first();
-    let stack = Stack::<64>::new();
-    (0..4).for_each(|value| assert!(stack.push(10 + value)));
-    let got = trap.during(|| stack.get(3), &|| {
-        stack.pop();
-        stack.push(10 + MUCH);
+    for room in [64, 0] {
+        let queue = Queue::<T, 64>::new();
+        (room..64).for_each(|_| assert!(queue.push(item(2)).is_ok()));
+        let already = trap.interferences();
+        // What is pushed meanwhile is made before: an allocator is no place for an interference.
+        let waiting = RefCell::new((0..64).map(|_| item(3)).collect::<Vec<_>>());
+        let mine = Cell::new(Some(item(1)));
+        let refused = RefCell::new(Vec::with_capacity(64));
+        let pushed = trap.during(|| queue.push(mine.take().expect("pushed once")).is_ok(), &|| {
+            if let Some(item) = waiting.borrow_mut().pop() {
+                refused.borrow_mut().extend(queue.push(item).err());
+            }
+        });
+        let others = trap.interferences() - already;
+        assert_eq!(pushed, room > 0);
+        let items = queue.drain();
+        let count = |which| items.iter().filter(|found| **found == item(which)).count() as u64;
+        assert_eq!((count(1), count(3)), if room > 0 { (1, others) } else { (0, 0) });
+    }
+}
+
+fn queue_pop<T: PartialEq + std::fmt::Debug>(trap: &Trap, item: fn(u8) -> T) {
+    let _pinned = Pinned::first();
+    let queue = Queue::<T, 64>::new();
+    (0..64).for_each(|which| assert!(queue.push(item(which)).is_ok()));
+    let others = RefCell::new(Vec::with_capacity(64));
+    let popped = trap.during(|| queue.pop(), &|| {
+        if let Some(item) = queue.pop() {
+            others.borrow_mut().push(item);
+        }
     });
-    assert_eq!(got, if trap.interferences_first() > 0 { 10 + MUCH } else { 13 });
+    let mut in_order = others.into_inner();
+    in_order.insert(trap.interferences_first() as usize, popped.expect("there is enough"));
+    in_order.extend(queue.drain());
+    assert_eq!(in_order, (0..64).map(item).collect::<Vec<_>>());
+}
+
+fn queue_pop_newest<T: PartialEq + std::fmt::Debug>(trap: &Trap, item: fn(u8) -> T) {
+    let _pinned = Pinned::first();
+    let queue = Queue::<T, 64>::new();
+    (0..64).for_each(|which| assert!(queue.push(item(which)).is_ok()));
+    let others = RefCell::new(Vec::with_capacity(64));
+    // From both ends.
+    let popped = trap.during(|| queue.pop_newest(), &|| {
+        if let (Some(oldest), Some(newest)) = (queue.pop(), queue.pop_newest()) {
+            others.borrow_mut().push((oldest, newest));
+        }
+    });
+    let (mut in_order, mut newest): (Vec<T>, Vec<T>) = others.into_inner().into_iter().unzip();
+    newest.insert(trap.interferences_first() as usize, popped.expect("there is enough"));
+    in_order.extend(queue.drain());
+    in_order.extend(newest.into_iter().rev());
+    assert_eq!(in_order, (0..64).map(item).collect::<Vec<_>>());
 }
 
 fn ring_append(trap: &Trap) {
     let pinned = Pinned::first();
-    let ring = Ring::new();
-    // Words and single bytes.
-    let appended = trap.during(|| ring.append(18, 1), &|| {
-        ring.append(5, 2);
+    let ring = Ring::<1024>::new();
+    // In pieces of every width.
+    let appended = trap.during(|| ring.append(27, 1), &|| {
+        let _ = ring.append(5, 2);
     });
-    assert!(appended);
+    assert_eq!(appended, Ok(()));
     let records = ring.drain(pinned.cpu);
     let count = |record| records.iter().filter(|found| **found == record).count() as u64;
-    assert_eq!((count((18, 1)), count((5, 2))), (1, trap.interferences()), "{records:?}");
+    assert_eq!((count((27, 1)), count((5, 2))), (1, trap.interferences()), "{records:?}");
     assert_eq!(records.len() as u64, 1 + trap.interferences(), "{records:?}");
+}
+
+fn ring_append_after_skip(trap: &Trap) {
+    let pinned = Pinned::first();
+    // One that fits at the beginning, and one that fits only in an empty ring, from its beginning.
+    for (len, expected) in [(43, Ok(())), (1000, Err(AppendError::Full))] {
+        let ring = Ring::<1024>::new();
+        // 32 bytes before the end, and all the rest is free.
+        for _ in 0..4 {
+            assert_eq!(ring.append(240, 9), Ok(()));
+            assert_eq!(ring.drain(pinned.cpu), [(240, 9)]);
+        }
+        let others = Cell::new(0);
+        let appended = trap.during(|| ring.append_bytes(&[1; 1000][..len]), &|| {
+            others.set(others.get() + usize::from(ring.append(8, 2).is_ok()));
+        });
+        assert_eq!(appended, expected);
+        let mut found = [0, 0];
+        let mut reader = ring.inner().reader().expect("nobody else reads");
+        reader.read_all(|_cpu, record| found[usize::from(record.len() == 8)] += 1);
+        assert_eq!(found, [usize::from(appended.is_ok()), others.get()]);
+    }
 }
 
 /// A scenario for each operation on words of type `T`.
