@@ -7,12 +7,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use perseq::collections::pool::PoolBox;
 use perseq::collections::ring::AppendError;
 use perseq::{Counter, Counters};
 use perseq_tests::cases;
 use perseq_tests::cpus::{Pinned, allowed, move_to};
 use perseq_tests::slow_path;
-use perseq_tests::structures::{CidTally, List, Node, Pairs, Queue, Ring, Stack, Tally};
+use perseq_tests::structures::{CidTally, List, Node, Pairs, Pool, Queue, Ring, Stack, Tally};
 use proptest::prelude::*;
 
 /// One operation; what the number means is up to the structure.
@@ -262,6 +263,37 @@ fn a_ring_agrees_with_a_vec() {
 }
 
 #[test]
+fn a_pool_agrees_with_a_vec() {
+    const CAPACITY: usize = 20;
+    check("a_pool_agrees_with_a_vec", |operations| {
+        let mut here = Here::new();
+        let pool = Pool::<u64>::new(CAPACITY);
+        let mut objects: Vec<(u64, PoolBox<'_, u64>)> = Vec::new();
+        for (number, op) in (0..).zip(operations) {
+            match op {
+                Op::Put(_) => match pool.insert(number) {
+                    Some(object) => objects.push((number, object)),
+                    None => prop_assert_eq!(objects.len(), CAPACITY, "the pool has some left"),
+                },
+                Op::Get => pool.give(match objects.pop() {
+                    Some((_, object)) => object,
+                    None => continue,
+                }),
+                Op::Drain(at) => {
+                    let keep = objects.len() - usize::from(at) % (objects.len() + 1);
+                    objects.drain(keep..).for_each(|(_, object)| pool.give(object));
+                }
+                Op::Remote(..) => _ = pool.inner().reclaim(),
+                Op::Move(cpu) => here.go(cpu),
+            }
+            prop_assert_eq!(pool.inner().in_use(), objects.len());
+            prop_assert!(objects.iter().all(|(number, object)| **object == *number), "two have one object");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn pairs_agree_with_a_vec() {
     check("pairs_agree_with_a_vec", |operations| {
         let mut here = Here::new();
@@ -338,14 +370,14 @@ fn threads_that_share_slots_do_not_race() {
     let rounds = if cfg!(miri) { 8 } else { 2000 };
     let (tally, pairs, counter) = (Tally::new(), Pairs::new(), Counter::new());
     let (stack, queue, ring) = (Stack::<u64, 64>::new(), Queue::<Box<u32>, 64>::new(), Ring::<128>::new());
-    let read = AtomicU64::new(0);
+    let (pool, read) = (Pool::<u32>::new(4), AtomicU64::new(0));
     let mut nodes = [const { Node::new(0) }; 4];
     let list = List::new();
     nodes.iter_mut().for_each(|node| list.push(node));
     std::thread::scope(|scope| {
         for thread in 0..3 {
             let (tally, pairs, counter, list) = (&tally, &pairs, &counter, &list);
-            let (stack, queue, ring, read) = (&stack, &queue, &ring, &read);
+            let (stack, queue, ring, pool, read) = (&stack, &queue, &ring, &pool, &read);
             scope.spawn(move || {
                 for round in 0..rounds {
                     let slot = round % tally.slots();
@@ -358,6 +390,8 @@ fn threads_that_share_slots_do_not_race() {
                     stack.push(1);
                     stack.pop();
                     stack.inner().take(slot, &mut []).expect("a slot");
+                    let object = pool.insert(round);
+                    assert!(object.is_none_or(|object| *object == round));
                     let _ = queue.push(Box::new(round));
                     drop(queue.steal_half(slot));
                     let appended = ring.append(9, 1).is_ok();

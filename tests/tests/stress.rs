@@ -10,15 +10,28 @@ use perseq_tests::skip::{sequences_run, skip};
 use perseq_tests::stress::Disturbance::{
     self, Churn, Exclusive, Forks, Hotplug as Offline, Migration, Resets, Signals,
 };
-use perseq_tests::stress::subjects::{CountingList, Trespassed, Unfenced, Unprotected};
+use perseq_tests::stress::subjects::{
+    CountingList, CountingPool, CountingQueue, CountingRing, CountingStack, Trespassed, Unfenced, Unprotected,
+};
 use perseq_tests::stress::{Outcome, Subject, duration, run};
 use perseq_tests::structures::{CidTally, SlowTally, Tally};
 
 /// Puts every structure under `disturbances`.
 fn sums_are_exact(disturbances: &[Disturbance]) {
-    let subjects: [&dyn Subject; 5] =
-        [&Counter::new(), &Tally::new(), &CidTally::new(), &SlowTally::new(), &CountingList::new()];
-    for Outcome { name, expected, found } in run(&subjects, disturbances) {
+    let subjects: &[&dyn Subject] = &[
+        &Counter::new(),
+        &Tally::new(),
+        &CidTally::new(),
+        &SlowTally::new(),
+        &CountingList::new(),
+        &CountingStack::<usize>::new(),
+        &CountingStack::<[u64; 2]>::new(),
+        &CountingQueue::<usize>::new(),
+        &CountingQueue::<[u64; 2]>::new(),
+        &CountingRing::default(),
+        &CountingPool::new(),
+    ];
+    for Outcome { name, expected, found } in run(subjects, disturbances) {
         assert!(expected > 0, "nothing was done to {name}");
         assert_eq!(found, expected, "{name} under {disturbances:?}");
     }

@@ -6,6 +6,7 @@
 mod array;
 mod list;
 mod pair;
+mod pool;
 mod queue;
 mod ring;
 mod stack;
@@ -14,6 +15,7 @@ mod tally;
 pub use array::Array;
 pub use list::{List, Node};
 pub use pair::Pairs;
+pub use pool::Pool;
 pub use queue::Queue;
 pub use ring::Ring;
 pub use stack::Stack;

@@ -9,7 +9,9 @@ use perseq::collections::ring::AppendError;
 use perseq::{Counter, Counters};
 use perseq_tests::cpus::Pinned;
 use perseq_tests::inject::{Scenario, Trap};
-use perseq_tests::structures::{Array, CidTally, List, Node, Pairs, Queue, Ring, SlowTally, Stack, Tally};
+use perseq_tests::structures::{
+    Array, CidTally, List, Node, Pairs, Pool, Queue, Ring, SlowTally, Stack, Tally,
+};
 use perseq_tests::words::{Integer, Operation, Slots};
 
 /// All scenarios.
@@ -43,6 +45,10 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("a pop of the newest bytes", |trap| queue_pop_newest(trap, bytes)),
         Scenario::new("a record appended to a ring", ring_append),
         Scenario::new("a record appended where a ring begins again", ring_append_after_skip),
+        Scenario::new("an object from a magazine", |trap| pool_insert(trap, 40)),
+        Scenario::new("an object from the depot", |trap| pool_insert(trap, 0)),
+        Scenario::new("an object back to a magazine", |trap| pool_give(trap, 1)),
+        Scenario::new("an object back to a magazine that is full", |trap| pool_give(trap, 64)),
     ];
     operations::<u8>(&mut all);
     operations::<u16>(&mut all);
@@ -407,6 +413,46 @@ fn ring_append_after_skip(trap: &Trap) {
         reader.read_all(|_cpu, record| found[usize::from(record.len() == 8)] += 1);
         assert_eq!(found, [usize::from(appended.is_ok()), others.get()]);
     }
+}
+
+/// A pool whose magazine holds so many objects.
+fn pool_with(in_magazine: usize) -> Pool<u64> {
+    let pool = Pool::new(4096);
+    let objects: Vec<_> = (0..in_magazine as u64).map(|value| pool.insert(value).expect("enough")).collect();
+    // What was fetched beyond that goes back to the depot.
+    pool.inner().reclaim();
+    objects.into_iter().for_each(|object| pool.give(object));
+    pool
+}
+
+fn pool_insert(trap: &Trap, in_magazine: usize) {
+    let _pinned = Pinned::first();
+    let pool = pool_with(in_magazine);
+    let others = RefCell::new(Vec::with_capacity(64));
+    let mine = trap.during(|| pool.insert(1), &|| others.borrow_mut().extend(pool.insert(MUCH)));
+    let mut objects = others.into_inner();
+    assert_eq!(objects.len() as u64, trap.interferences());
+    objects.extend(mine);
+    assert_eq!(pool.inner().in_use(), objects.len(), "an object was lost, or given to two");
+    assert_eq!(objects.iter().filter(|object| ***object == 1).count(), 1, "an object was given to two");
+}
+
+fn pool_give(trap: &Trap, in_magazine: usize) {
+    let _pinned = Pinned::first();
+    let pool = pool_with(in_magazine);
+    let mut objects: Vec<_> = (0..64).map(|value| pool.insert(value).expect("enough")).collect();
+    let again: Vec<_> = (0..in_magazine).map(|_| pool.insert(0).expect("enough")).collect();
+    again.into_iter().for_each(|object| pool.give(object));
+    let mine = Cell::new(objects.pop());
+    let others = RefCell::new(objects);
+    trap.during(|| pool.give(mine.take().expect("one")), &|| {
+        if let Some(object) = others.borrow_mut().pop() {
+            pool.give(object);
+        }
+    });
+    let left = others.into_inner();
+    assert_eq!(left.len() as u64, 63 - trap.interferences());
+    assert_eq!(pool.inner().in_use(), left.len(), "an object was lost, or given back twice");
 }
 
 /// A scenario for each operation on words of type `T`.

@@ -3,6 +3,7 @@
 pub mod counter;
 mod item;
 pub mod list;
+pub mod pool;
 pub mod queue;
 pub mod ring;
 pub mod stack;

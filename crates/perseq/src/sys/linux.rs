@@ -81,6 +81,15 @@ pub(crate) unsafe fn make_writable(at: *mut u8, len: usize) -> Result<(), AllocE
     Ok(())
 }
 
+/// Gives the memory of part of a reservation back to the system: it reads as zeros then.
+///
+/// # Safety
+/// The range must consist of whole writable pages of a reservation, whose contents nobody needs.
+pub(crate) unsafe fn discard(at: *mut u8, len: usize) {
+    // SAFETY: the caller's promise. A failure leaves the memory as it is.
+    let _ = unsafe { rustix::mm::madvise(at.cast(), len, rustix::mm::Advice::LinuxDontNeed) };
+}
+
 /// Prefers memory of `node` for the pages of a range that nobody has touched yet. Best effort.
 ///
 /// # Safety

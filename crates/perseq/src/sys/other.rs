@@ -68,6 +68,12 @@ pub(crate) unsafe fn make_writable(_at: *mut u8, _len: usize) -> Result<(), Allo
     Ok(())
 }
 
+/// Memory stays where it is.
+///
+/// # Safety
+/// None needed; the signature is that of Linux.
+pub(crate) unsafe fn discard(_at: *mut u8, _len: usize) {}
+
 /// Memory is where the system puts it.
 ///
 /// # Safety
