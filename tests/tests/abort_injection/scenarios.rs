@@ -48,7 +48,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("an object from a magazine", |trap| pool_insert(trap, 40)),
         Scenario::new("an object from the depot", |trap| pool_insert(trap, 0)),
         Scenario::new("an object back to a magazine", |trap| pool_give(trap, 1)),
-        Scenario::new("an object back to a magazine that is full", |trap| pool_give(trap, 64)),
+        Scenario::new("an object back to a magazine that is full", |trap| pool_give(trap, 256)),
     ];
     operations::<u8>(&mut all);
     operations::<u16>(&mut all);

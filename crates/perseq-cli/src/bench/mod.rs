@@ -16,6 +16,7 @@ pub mod groups;
 mod hot;
 mod lanes;
 mod memory;
+mod objects;
 mod report;
 
 use std::fs::{File, OpenOptions};

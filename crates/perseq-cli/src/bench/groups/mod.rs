@@ -5,11 +5,24 @@ mod counter;
 mod cpu;
 mod exclusive;
 mod list;
+mod pool;
+mod queue;
+mod ring;
+mod stack;
 
 use super::group::Group;
 
 /// Every group, in the order of the reports.
-pub const ALL: &[Group] = &[cpu::GROUP, counter::GROUP, exclusive::GROUP, list::GROUP];
+pub const ALL: &[Group] = &[
+    cpu::GROUP,
+    counter::GROUP,
+    exclusive::GROUP,
+    list::GROUP,
+    stack::GROUP,
+    ring::GROUP,
+    queue::GROUP,
+    pool::GROUP,
+];
 
 #[cfg(test)]
 mod tests {

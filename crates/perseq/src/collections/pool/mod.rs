@@ -32,11 +32,13 @@ use crate::percpu::{Change, Gate, Owned};
 use crate::{AllocError, cpu};
 
 /// Room in a magazine.
-const ROUNDS: usize = 512;
+const ROUNDS: usize = 1024;
 /// Objects that move between a magazine and the depot at once.
 const BATCH: usize = 32;
-/// The limit of a magazine at the beginning, if the pool is large enough.
-const LIMIT: usize = 2 * BATCH;
+/// The limit of a magazine at the beginning: so many objects, of so many bytes in all, but a few however large they are.
+const LIMIT: usize = 256;
+const LIMIT_BYTES: usize = 256 << 10;
+const LIMIT_LEAST: usize = 8;
 /// A magazine takes room from another after so many misses, then after twice as many, and so on up to the last.
 const PATIENCE: core::ops::RangeInclusive<u32> = 16..=4096;
 
@@ -114,7 +116,8 @@ impl<T> Pool<T> {
         let depot = Depot::new(capacity, size_of::<T>(), align_of::<T>())?;
         let magazines = Stack::try_new()?;
         // In a small pool, magazines hold half of it at most.
-        let limit = (capacity / (2 * cpu::possible() as usize)).clamp(1, LIMIT);
+        let share = (capacity / (2 * cpu::possible() as usize)).max(1);
+        let limit = (LIMIT_BYTES / size_of::<T>().max(1)).clamp(LIMIT_LEAST, LIMIT).min(share);
         for cpu in 0..magazines.slots() {
             // Nobody knows the stack yet, so the slot can be had; if not, its limit is too high, which is not wrong.
             let _ = magazines.set_limit(cpu, limit);
@@ -228,7 +231,7 @@ impl<T> Pool<T> {
     fn empty_magazines(&self, shared: &mut Shared) {
         for cpu in 0..self.magazines.slots() {
             // Not more often than there is room for: others may push meanwhile.
-            for _ in 0..ROUNDS / BATCH {
+            for _ in 0..=ROUNDS / BATCH {
                 if self.take(shared, cpu, BATCH) < BATCH {
                     break;
                 }
