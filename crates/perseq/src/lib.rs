@@ -54,6 +54,7 @@ mod arch;
 pub mod collections;
 pub mod cpu;
 pub mod fence;
+pub mod ops;
 mod percpu;
 pub mod registration;
 #[doc(hidden)]

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use perseq::Counter;
+use perseq::ops::{self, Outcome, Relaxed};
+use perseq::{ByCid, ByCpu, Counter, GatedIndex, PerCpu};
 
 use super::Subject;
-use crate::structures::{CidTally, List, Node, SlowTally, Tally};
+use crate::structures::{CidTally, List, Node, OpsList, SlowTally, Tally};
 
 impl Subject for Counter {
     fn name(&self) -> &'static str {
@@ -104,6 +105,53 @@ impl Subject for CountingList {
     }
 }
 
+/// Nodes on lists of operations, as a [`CountingList`], and a count.
+pub struct CountingOps<I: GatedIndex>(OpsList<I>, &'static str);
+
+impl CountingOps<ByCpu> {
+    /// All nodes on the running CPU's list.
+    #[must_use]
+    pub fn by_cpu() -> Self {
+        Self(OpsList::by_cpu(), "a list of operations by CPU").filled()
+    }
+}
+
+impl CountingOps<ByCid> {
+    /// All nodes on the list of the thread's concurrency id.
+    #[must_use]
+    pub fn by_cid() -> Self {
+        Self(OpsList::by_cid(), "a list of operations by concurrency id").filled()
+    }
+}
+
+impl<I: GatedIndex> CountingOps<I> {
+    fn filled(self) -> Self {
+        (0..NODES).for_each(|_| self.0.add(0));
+        self
+    }
+}
+
+impl<I: GatedIndex> Subject for CountingOps<I> {
+    fn name(&self) -> &'static str {
+        self.1
+    }
+    fn change(&self) -> u64 {
+        self.0.change()
+    }
+    fn change_on(&self, slot: u32) -> u64 {
+        self.0.add_to(slot, 7);
+        7
+    }
+    fn take(&self) -> u64 {
+        self.0.take().0
+    }
+    fn sum(&self) -> u64 {
+        let (sum, nodes) = self.0.take();
+        assert_eq!(nodes, NODES, "nodes were lost, or are linked twice");
+        sum
+    }
+}
+
 /// A count for each CPU without any protection: load, add, store.
 #[derive(Default)]
 pub struct Unprotected([AtomicU64; 32]);
@@ -144,6 +192,31 @@ impl Subject for Trespassed {
     }
     fn sum(&self) -> u64 {
         self.0.sum()
+    }
+}
+
+/// Operations on one word, from whatever CPU the thread is on: each says the truth about its slot, and the word is not of it.
+pub struct Misplaced(PerCpu<isize>);
+
+impl Default for Misplaced {
+    fn default() -> Self {
+        Self(PerCpu::new(|_cpu| 0))
+    }
+}
+
+impl Subject for Misplaced {
+    fn name(&self) -> &'static str {
+        "operations on a word of another CPU"
+    }
+    fn change(&self) -> u64 {
+        let word = self.0.item(0).expect("a slot").as_ptr();
+        // SAFETY: a word that lives; all access it with single loads and stores.
+        let outcome = unsafe { ops::load_add_store(&self.0, Relaxed, word, 1, self.0.here()) };
+        u64::from(outcome == Outcome::Committed)
+    }
+    fn sum(&self) -> u64 {
+        // SAFETY: as above; nobody changes it any more.
+        unsafe { *self.0.item(0).expect("a slot").as_ptr() as u64 }
     }
 }
 

@@ -4,12 +4,15 @@
 //! attempts, however often a test uses it.
 
 mod list;
+pub mod ops;
+mod ops_list;
 mod pair;
 mod ring;
 mod stack;
 mod tally;
 
 pub use list::{List, Node};
+pub use ops_list::OpsList;
 pub use pair::Pairs;
 pub use ring::Ring;
 pub use stack::Stack;

@@ -32,6 +32,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("an item of an array", stack_get),
         Scenario::new("a record appended by copy", ring_append),
     ];
+    all.extend(crate::ops::all());
     operations::<u8>(&mut all);
     operations::<u16>(&mut all);
     operations::<u32>(&mut all);
