@@ -89,9 +89,10 @@ sequence! {
 
 #[test]
 fn a_section_knows_the_number_of_its_slot() {
+    let cpus = allowed();
     let _home = Pinned::first();
     let (by_cpu, by_cid) = (PerCpu::new(|_cpu| [0; 20]), PerCpu::by_cid(|_cid| [0; 20]));
-    for cpu in allowed() {
+    for cpu in cpus {
         if move_to(cpu) {
             assert_eq!(number(&by_cpu), (cpu, cpu));
             // A thread may change its concurrency id while it stays on its CPU.

@@ -135,9 +135,10 @@ fn from_elsewhere_everything_is_aborted_and_nothing_is_written() {
 
 #[test]
 fn a_thread_that_was_moved_meanwhile_is_told_so() {
+    let cpus = allowed();
     let _home = Pinned::first();
     let operations = Operations::by_cpu(Relaxed);
-    for cpu in allowed() {
+    for cpu in cpus {
         let was = operations.slots().here();
         if !move_to(cpu) || was == cpu {
             continue;

@@ -307,7 +307,7 @@ sequence! {
         order: O,
         v: *mut isize,
         expect: isize,
-        v2: *const isize,
+        v2: *mut isize,
         expect2: isize,
         newv: isize,
         cpu: u32,
@@ -326,7 +326,7 @@ sequence! {
     ///
     /// # Safety
     /// As there.
-    unsafe fn memcpy_store<T, I: GatedIndex, O: Order>(slots: &PerCpu<T, I>, call: *const Memcpy) -> Outcome {
+    unsafe fn memcpy_store<T, I: GatedIndex, O: Order>(slots: &PerCpu<T, I>, call: *mut Memcpy) -> Outcome {
         let here: u32 = slot_number();
         let cpu: u32 = (*call).cpu;
         if here != cpu { return Outcome::Aborted; }
@@ -374,7 +374,7 @@ pub unsafe fn load_cbne_memcpy_store<T, I: GatedIndex, O: Order>(
     newv: isize,
     cpu: u32,
 ) -> Outcome {
-    let call = Memcpy { v, expect, dst, src, len, newv, cpu };
+    let mut call = Memcpy { v, expect, dst, src, len, newv, cpu };
     // SAFETY: the caller's promise; the call is on our stack until it returns.
-    unsafe { memcpy_store::<T, I, O>(slots, &raw const call) }
+    unsafe { memcpy_store::<T, I, O>(slots, &raw mut call) }
 }

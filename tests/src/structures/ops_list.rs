@@ -46,16 +46,17 @@ impl OpsList<perseq::ByCid> {
 }
 
 impl<I: GatedIndex> OpsList<I> {
-    /// Adds a node, which lives for ever, to the running slot's list.
+    /// Adds a node to the running slot's list.
     pub fn add(&self, value: u64) {
-        self.push(Box::leak(Box::new(Node { next: 0, value })));
+        self.push(Box::into_raw(Box::new(Node { next: 0, value })));
     }
 
     /// Adds 1 to the value of the node on the top, if there is one, and to the count; returns how much that is.
     pub fn change(&self) -> u64 {
         let counted = u64::from(self.count());
         let Some(node) = self.pop() else { return counted };
-        node.value += 1;
+        // SAFETY: popped, so it is ours.
+        unsafe { (*node).value += 1 };
         self.push(node);
         counted + 1
     }
@@ -74,25 +75,35 @@ impl<I: GatedIndex> OpsList<I> {
     /// # Panics
     /// If a slot cannot be had, or a list is not a chain that ends.
     pub fn take(&self) -> (u64, usize) {
-        let (mut sum, mut nodes) = (0, Vec::new());
+        let (mut sum, nodes) = self.drain();
+        let count = nodes.len();
+        for node in nodes {
+            // SAFETY: a node that is in no list now, so it is ours.
+            sum += unsafe { std::mem::take(&mut (*node).value) };
+            self.push(node);
+        }
+        (sum, count)
+    }
+
+    /// Takes all counts and nodes.
+    fn drain(&self) -> (u64, Vec<*mut Node>) {
+        let (mut counted, mut nodes) = (0, Vec::new());
         for slot in 0..self.0.slots() {
             let taken = self.0.exclusive(slot, |mine| {
                 let top = mine.top.swap(0, Ordering::Relaxed);
                 (top, mine.count.swap(0, Ordering::Relaxed))
             });
             let (mut top, count) = taken.expect("a slot that this thread does not own");
-            sum += count as u64;
-            // SAFETY: a list links nodes that live for ever, and this one is ours alone now.
-            while let Some(node) = unsafe { (top as *mut Node).as_mut() } {
-                top = node.next;
-                sum += std::mem::take(&mut node.value);
+            counted += count as u64;
+            while top != 0 {
+                let node = top as *mut Node;
                 nodes.push(node);
                 assert!(nodes.len() < 1 << 20, "a list is a ring");
+                // SAFETY: a list links nodes that live as long as it, and this one is ours alone now.
+                top = unsafe { (*node).next };
             }
         }
-        let count = nodes.len();
-        nodes.into_iter().for_each(|node| self.push(node));
-        (sum, count)
+        (counted, nodes)
     }
 
     /// The word of a slot that is at `offset`.
@@ -101,8 +112,7 @@ impl<I: GatedIndex> OpsList<I> {
     }
 
     #[inline(never)]
-    fn push(&self, node: &'static mut Node) {
-        let node: *mut Node = node;
+    fn push(&self, node: *mut Node) {
         for _ in 0..TRIES {
             let here = self.0.here();
             let top = self.word(here, offset_of!(Mine, top));
@@ -124,26 +134,26 @@ impl<I: GatedIndex> OpsList<I> {
     }
 
     #[inline(never)]
-    fn pop(&self) -> Option<&'static mut Node> {
+    fn pop(&self) -> Option<*mut Node> {
         let next = offset_of!(Node, next) as isize;
         for _ in 0..TRIES {
             let (here, mut node) = (self.0.here(), 0);
             let top = self.word(here, offset_of!(Mine, top));
-            // SAFETY: a word of the slot, which is 0 or the address of a node that lives for ever.
+            // SAFETY: a word of the slot, which is 0 or the address of a node that lives as long as the list.
             let outcome = unsafe {
                 ops::load_cbeq_store_add_load_store(&self.0, Relaxed, top, 0, next, &raw mut node, here)
             };
             match outcome {
-                // SAFETY: popped, so ours.
-                Outcome::Committed => return unsafe { (node as *mut Node).as_mut() },
+                Outcome::Committed => return Some(node as *mut Node),
                 Outcome::CompareFailed => return None,
                 Outcome::Aborted => {}
             }
         }
         self.give_up(|mine| {
+            let node = mine.top.load(Ordering::Relaxed) as *mut Node;
             // SAFETY: as above.
-            let node = unsafe { (mine.top.load(Ordering::Relaxed) as *mut Node).as_mut() }?;
-            mine.top.store(node.next, Ordering::Relaxed);
+            let next = unsafe { node.as_ref() }?.next;
+            mine.top.store(next, Ordering::Relaxed);
             Some(node)
         })
     }
@@ -166,5 +176,14 @@ impl<I: GatedIndex> OpsList<I> {
     /// Owns the slot that the loop did not get hold of.
     fn give_up<R>(&self, f: impl FnOnce(&mut Mine) -> R) -> R {
         self.0.exclusive(self.0.here(), f).expect("a slot that this thread does not own")
+    }
+}
+
+impl<I: GatedIndex> Drop for OpsList<I> {
+    fn drop(&mut self) {
+        for node in self.drain().1 {
+            // SAFETY: made by `add`, and in no list any more.
+            drop(unsafe { Box::from_raw(node) });
+        }
     }
 }

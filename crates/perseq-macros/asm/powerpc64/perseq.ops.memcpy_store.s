@@ -185,7 +185,7 @@ b {exit2}
 # exit2 = label: exit 2
 # far = scratch
 # gated = const: 1 if slots have gates
-# p_call = in: call: * const Memcpy
+# p_call = in: call: * mut Memcpy
 # refused = label: refused or aborted
 # shift = const: log2 of the distance between slots
 # slot = scratch

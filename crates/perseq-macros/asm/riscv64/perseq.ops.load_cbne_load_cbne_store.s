@@ -112,7 +112,7 @@ j {exit3}
 # p_expect2 = in: expect2: isize
 # p_newv = in: newv: isize
 # p_v = in: v: * mut isize
-# p_v2 = in: v2: * const isize
+# p_v2 = in: v2: * mut isize
 # refused = label: refused or aborted
 # shift = const: log2 of the distance between slots
 # slot = scratch

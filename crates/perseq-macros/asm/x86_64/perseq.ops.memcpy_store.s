@@ -107,7 +107,7 @@ jmp {exit2}
 # exit1 = label: exit 1
 # exit2 = label: exit 2
 # gated = const: 1 if slots have gates
-# p_call = in: call: * const Memcpy
+# p_call = in: call: * mut Memcpy
 # refused = label: refused or aborted
 # shift = const: log2 of the distance between slots
 # slot = scratch
