@@ -1,6 +1,8 @@
 //! Every critical section of this binary survives an abort at each of its instructions.
 #![cfg(target_os = "linux")]
 
+#[path = "abort_injection/ops.rs"]
+mod ops;
 #[path = "abort_injection/scenarios.rs"]
 mod scenarios;
 

@@ -1,9 +1,9 @@
 //! Every operator computes what Rust computes, for every type, in the section and on the slow path.
 #![cfg(target_os = "linux")]
 
-use perseq::{PerCpu, sequence};
+use perseq::{GatedIndex, PerCpu, sequence};
 use perseq_tests::cases;
-use perseq_tests::cpus::Pinned;
+use perseq_tests::cpus::{Pinned, allowed, move_to};
 use perseq_tests::slow_path;
 use perseq_tests::words::{Integer, Slots};
 use proptest::prelude::*;
@@ -73,4 +73,44 @@ tests! {
     i32 words_of_i32_agree_with_rust,
     i64 words_of_i64_agree_with_rust,
     isize words_of_isize_agree_with_rust
+}
+
+sequence! {
+    fn number<I: GatedIndex>(_slots: &PerCpu<[u64; 20], I>) -> (u32, u32) {
+        let slot: u32 = slot_number();
+        let cpu: u32 = cpu_id();
+        (slot, cpu)
+    }
+
+    fn store<const RELEASE: bool>(slots: &PerCpu<[u64; 20]>, value: u64) {
+        commit(release if RELEASE) slots[3] = value;
+    }
+}
+
+#[test]
+fn a_section_knows_the_number_of_its_slot() {
+    let cpus = allowed();
+    let _home = Pinned::first();
+    let (by_cpu, by_cid) = (PerCpu::new(|_cpu| [0; 20]), PerCpu::by_cid(|_cid| [0; 20]));
+    for cpu in cpus {
+        if move_to(cpu) {
+            assert_eq!(number(&by_cpu), (cpu, cpu));
+            // A thread may change its concurrency id while it stays on its CPU.
+            let same = (0..1000).any(|_| by_cid.here() == number(&by_cid).0);
+            assert!(same && number(&by_cid).1 == cpu);
+        }
+    }
+    slow_path::passes("a_section_knows_the_number_of_its_slot");
+}
+
+#[test]
+fn a_commit_is_done_in_whichever_order_a_constant_chooses() {
+    let pinned = Pinned::first();
+    let slots = PerCpu::new(|_cpu| [0; 20]);
+    let found = || slots.exclusive(pinned.cpu, |words| words[3]);
+    store::<true>(&slots, 1);
+    assert_eq!(found(), Ok(1));
+    store::<false>(&slots, 2);
+    assert_eq!(found(), Ok(2));
+    slow_path::passes("a_commit_is_done_in_whichever_order_a_constant_chooses");
 }

@@ -10,28 +10,15 @@ use perseq_tests::skip::{sequences_run, skip};
 use perseq_tests::stress::Disturbance::{
     self, Churn, Exclusive, Forks, Hotplug as Offline, Migration, Resets, Signals,
 };
-use perseq_tests::stress::subjects::{
-    CountingList, CountingPool, CountingQueue, CountingRing, CountingStack, Trespassed, Unfenced, Unprotected,
-};
+use perseq_tests::stress::subjects::{self, Misplaced, Trespassed, Unfenced, Unprotected};
 use perseq_tests::stress::{Outcome, Subject, duration, run};
-use perseq_tests::structures::{CidTally, SlowTally, Tally};
+use perseq_tests::structures::Tally;
 
 /// Puts every structure under `disturbances`.
 fn sums_are_exact(disturbances: &[Disturbance]) {
-    let subjects: &[&dyn Subject] = &[
-        &Counter::new(),
-        &Tally::new(),
-        &CidTally::new(),
-        &SlowTally::new(),
-        &CountingList::new(),
-        &CountingStack::<usize>::new(),
-        &CountingStack::<[u64; 2]>::new(),
-        &CountingQueue::<usize>::new(),
-        &CountingQueue::<[u64; 2]>::new(),
-        &CountingRing::default(),
-        &CountingPool::new(),
-    ];
-    for Outcome { name, expected, found } in run(subjects, disturbances) {
+    let subjects = subjects::all();
+    let subjects: Vec<&dyn Subject> = subjects.iter().map(|subject| &**subject).collect();
+    for Outcome { name, expected, found } in run(&subjects, disturbances) {
         assert!(expected > 0, "nothing was done to {name}");
         assert_eq!(found, expected, "{name} under {disturbances:?}");
     }
@@ -139,6 +126,14 @@ fn several_cpus() -> bool {
 fn the_same_stress_makes_a_write_past_the_gate_lose_updates() {
     if several_cpus() {
         sum_is_wrong(&Trespassed::default(), &[Exclusive, Exclusive]);
+    }
+}
+
+#[test]
+fn the_same_stress_makes_operations_on_a_word_of_another_cpu_lose_updates() {
+    // On the slow path the other CPU would have to come between a load and a store that follows at once.
+    if several_cpus() && sequences_run() {
+        sum_is_wrong(&Misplaced::default(), &[Signals, Migration]);
     }
 }
 

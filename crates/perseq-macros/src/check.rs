@@ -11,7 +11,8 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprBinary, FnArg, Ident, Member, Pat, Type, UnOp};
 
 use crate::ir::{
-    Base, BinOp, CmpOp, Cond, Const, Exit, Inst, Operand, Param, ParamInfo, Place, Sequence, Value, ValueInfo,
+    Base, BinOp, CmpOp, CommitOrder, Cond, Const, Exit, Inst, Operand, Param, ParamInfo, Place, Sequence,
+    Value, ValueInfo,
 };
 use crate::parse::{Source, Statement, is_path};
 use crate::types::{Ty, Width};
@@ -147,7 +148,8 @@ impl<'a> Checker<'a> {
             }
             Statement::Commit { order, place, value } => {
                 let (place, value, ty) = self.store(place, value)?;
-                self.sequence.body.push(Inst::Commit { place, value, ty, order: *order });
+                let order = self.order(order)?;
+                self.sequence.body.push(Inst::Commit { place, value, ty, order });
             }
             Statement::Copy { dst, src, len, span } => {
                 self.require_unsafe(*span, "`copy` follows raw pointers")?;
@@ -158,6 +160,24 @@ impl<'a> Checker<'a> {
             }
         }
         Ok(())
+    }
+
+    fn order(&mut self, order: &CommitOrder<Expr>) -> syn::Result<CommitOrder<usize>> {
+        let constant = match order {
+            CommitOrder::Is(order) => return Ok(CommitOrder::Is(*order)),
+            CommitOrder::ReleaseIf(constant) => constant,
+        };
+        if self.is_known(constant) {
+            return Err(syn::Error::new_spanned(
+                constant,
+                "the order of a commit is compiled into it: this must be a constant, a const parameter for instance",
+            ));
+        }
+        let tokens = quote_spanned! {constant.span()=> {
+            let release: ::core::primitive::bool = #constant;
+            release as ::core::primitive::u8
+        }};
+        Ok(CommitOrder::ReleaseIf(self.constant_of(tokens, format!("1 if {}", plain(constant)))))
     }
 
     /// Leaves through `exit` if `cond` holds. The right side of an outermost `||` is computed only if the left does not hold.
@@ -192,7 +212,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `tsc()`, `cpu_id()`, `rdpmc(i)`.
+    /// `tsc()`, `cpu_id()`, `slot_number()`, `rdpmc(i)`.
     fn builtin(&mut self, init: &Expr, ty: &Ty) -> syn::Result<Option<Value>> {
         let Expr::Call(call) = init else { return Ok(None) };
         let args: Vec<&Expr> = call.args.iter().collect();
@@ -202,6 +222,9 @@ impl<'a> Checker<'a> {
             }
             [] if is_path(&call.func, "cpu_id") => {
                 ("cpu_id", syn::parse_quote!(u32), Inst::CpuId { dst: Value(usize::MAX) })
+            }
+            [] if is_path(&call.func, "slot_number") => {
+                ("slot_number", syn::parse_quote!(u32), Inst::SlotNumber { dst: Value(usize::MAX) })
             }
             [index] if is_path(&call.func, "rdpmc") => {
                 self.require_unsafe(
@@ -224,6 +247,7 @@ impl<'a> Checker<'a> {
         self.sequence.body.push(match inst {
             Inst::Tsc { .. } => Inst::Tsc { dst: value },
             Inst::CpuId { .. } => Inst::CpuId { dst: value },
+            Inst::SlotNumber { .. } => Inst::SlotNumber { dst: value },
             Inst::Rdpmc { index, .. } => Inst::Rdpmc { dst: value, index },
             other => other,
         });
@@ -809,7 +833,7 @@ pub(crate) fn is_null(call: &syn::ExprCall) -> bool {
 }
 
 fn is_builtin(func: &Expr) -> bool {
-    ["tsc", "cpu_id", "rdpmc", "copy"].iter().any(|name| is_path(func, name))
+    ["tsc", "cpu_id", "slot_number", "rdpmc", "copy"].iter().any(|name| is_path(func, name))
 }
 
 /// Names that the expansion uses for itself.

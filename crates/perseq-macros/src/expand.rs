@@ -71,6 +71,7 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
         #quiet
         #unsafety fn __portable<#generics>(
             #slots: *mut <#slots_type as ::perseq::section::Slots>::Item,
+            __number: ::core::primitive::u32,
             __cpu: ::core::primitive::u32,
             #(#names: #types),*
         ) -> (::core::primitive::u32, #outputs) #where_clause {
@@ -93,7 +94,7 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
                     ::perseq::section::slow(
                         #slots,
                         || __attempt #turbofish(#slots, #(#names),*),
-                        |__slot, __cpu| __portable #turbofish(__slot, __cpu, #(#names),*),
+                        |__slot, __number, __cpu| __portable #turbofish(__slot, __number, __cpu, #(#names),*),
                     )
                 }
             }

@@ -95,6 +95,7 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("load u64", "let r: u64 = s.word;"),
     ("`stage` or `commit` u64", "commit s.word = a;"),
     ("`commit(release)` u64", "commit(release) s.word = a;"),
+    ("`commit(release if C)` u64", "commit(release if C) s.word = a;"),
     ("`a + b`", "let r: u64 = a + b;"),
     ("`a - b`", "let r: u64 = a - b;"),
     ("`a & b`", "let r: u64 = a & b;"),
@@ -108,6 +109,7 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("`s.array[i]`", "let r: u64 = s.array[i];"),
     ("`copy`, then `commit` u64", "copy(p, q, i); commit s.word = a;"),
     ("`cpu_id()`", "let r: u32 = cpu_id();"),
+    ("`slot_number()`", "let r: u32 = slot_number();"),
     ("`tsc()`", "let r: u64 = tsc();"),
 ];
 

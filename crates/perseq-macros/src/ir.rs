@@ -118,6 +118,14 @@ pub(crate) enum Order {
     Release,
 }
 
+/// The order of a commit.
+#[derive(Clone, Debug)]
+pub(crate) enum CommitOrder<C> {
+    Is(Order),
+    /// Release if a constant of the caller's choice, a parameter of a generic function for instance, says so.
+    ReleaseIf(C),
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Inst {
     Load {
@@ -173,6 +181,10 @@ pub(crate) enum Inst {
     CpuId {
         dst: Value,
     },
+    /// The number of the slot the section works on.
+    SlotNumber {
+        dst: Value,
+    },
     /// Copies `len` bytes upwards.
     Copy {
         dst: Operand,
@@ -199,7 +211,8 @@ pub(crate) enum Inst {
         place: Place,
         value: Operand,
         ty: Ty,
-        order: Order,
+        /// An index into [`Sequence::consts`] if it depends on a constant.
+        order: CommitOrder<usize>,
     },
 }
 
@@ -217,7 +230,8 @@ impl Inst {
             | Self::Index { dst, .. }
             | Self::Tsc { dst }
             | Self::Rdpmc { dst, .. }
-            | Self::CpuId { dst } => Some(*dst),
+            | Self::CpuId { dst }
+            | Self::SlotNumber { dst } => Some(*dst),
             _ => None,
         }
     }
@@ -254,7 +268,7 @@ impl Inst {
                 place(at, f);
                 f(value);
             }
-            Self::Tsc { .. } | Self::CpuId { .. } => {}
+            Self::Tsc { .. } | Self::CpuId { .. } | Self::SlotNumber { .. } => {}
         }
     }
 }

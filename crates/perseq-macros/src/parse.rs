@@ -12,7 +12,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Ident, Pat, Signature, Stmt, Token, Type, Visibility, braced, token};
 
-use crate::ir::Order;
+use crate::ir::{CommitOrder, Order};
 
 /// The functions in one `sequence! { … }`.
 pub(crate) struct Sources(pub(crate) Vec<Source>);
@@ -38,7 +38,7 @@ pub(crate) enum Statement {
     /// `stage place = value;`
     Stage { place: Expr, value: Expr },
     /// `commit place = value;`
-    Commit { order: Order, place: Expr, value: Expr },
+    Commit { order: CommitOrder<Expr>, place: Expr, value: Expr },
     /// `copy(dst, src, len);`
     Copy { dst: Expr, src: Expr, len: Expr, span: Span },
 }
@@ -215,7 +215,7 @@ fn parse_store(body: ParseStream) -> syn::Result<Option<Statement>> {
     }
     let word: Ident = body.parse()?;
     let commit = word == "commit";
-    let order = if commit { parse_order(body)? } else { Order::Relaxed };
+    let order = if commit { parse_order(body)? } else { CommitOrder::Is(Order::Relaxed) };
     let store: Expr = body.parse()?;
     let Expr::Assign(assign) = store else {
         let hint = match &store {
@@ -245,27 +245,33 @@ fn keyword_at(body: ParseStream) -> Option<()> {
         .then_some(())
 }
 
-fn parse_order(body: ParseStream) -> syn::Result<Order> {
+/// `(relaxed)`, `(release)` or `(release if constant)`, if that is what follows.
+fn parse_order(body: ParseStream) -> syn::Result<CommitOrder<Expr>> {
+    const RELAXED: CommitOrder<Expr> = CommitOrder::Is(Order::Relaxed);
     if !body.peek(token::Paren) {
-        return Ok(Order::Relaxed);
+        return Ok(RELAXED);
     }
     let fork = body.fork();
-    let Ok(TokenTree::Group(group)) = fork.parse::<TokenTree>() else { return Ok(Order::Relaxed) };
+    let Ok(TokenTree::Group(group)) = fork.parse::<TokenTree>() else { return Ok(RELAXED) };
     let mut inner = group.stream().into_iter();
-    let (Some(TokenTree::Ident(order)), None) = (inner.next(), inner.next()) else {
-        return Ok(Order::Relaxed);
+    let Some(TokenTree::Ident(order)) = inner.next() else { return Ok(RELAXED) };
+    let constant = match inner.next() {
+        None => None,
+        Some(TokenTree::Ident(word)) if word == "if" => Some(inner.collect::<TokenStream>()),
+        Some(_) => return Ok(RELAXED),
     };
     // `commit (x).field = …` with a lone name in parentheses is followed by a dot, not by a place.
     if fork.peek(Token![.]) || fork.peek(Token![=]) {
-        return Ok(Order::Relaxed);
+        return Ok(RELAXED);
     }
     body.parse::<TokenTree>()?;
-    match order.to_string().as_str() {
-        "release" => Ok(Order::Release),
-        "relaxed" => Ok(Order::Relaxed),
+    match (order.to_string().as_str(), constant) {
+        ("release", None) => Ok(CommitOrder::Is(Order::Release)),
+        ("release", Some(constant)) => Ok(CommitOrder::ReleaseIf(syn::parse2(constant)?)),
+        ("relaxed", None) => Ok(RELAXED),
         _ => Err(syn::Error::new(
             order.span(),
-            "a commit is `commit(relaxed)` (the default) or `commit(release)`",
+            "a commit is `commit(relaxed)` (the default), `commit(release)` or `commit(release if CONSTANT)`",
         )),
     }
 }

@@ -54,6 +54,7 @@ mod arch;
 pub mod collections;
 pub mod cpu;
 pub mod fence;
+pub mod ops;
 mod percpu;
 pub mod registration;
 #[doc(hidden)]
@@ -63,7 +64,7 @@ mod sys;
 
 pub use collections::counter::{Counter, Counters};
 pub use fence::{fence, fence_all};
-pub use percpu::{ByCid, ByCpu, ExclusiveError, Index, LazyPerCpu, PerCid, PerCpu};
+pub use percpu::{ByCid, ByCpu, ExclusiveError, GatedIndex, Index, LazyPerCpu, PerCid, PerCpu};
 pub use registration::status::{Status, status};
 pub use sys::AllocError;
 

@@ -5,6 +5,8 @@
 
 mod array;
 mod list;
+pub mod ops;
+mod ops_list;
 mod pair;
 mod pool;
 mod queue;
@@ -14,6 +16,7 @@ mod tally;
 
 pub use array::Array;
 pub use list::{List, Node};
+pub use ops_list::OpsList;
 pub use pair::Pairs;
 pub use pool::Pool;
 pub use queue::Queue;

@@ -50,6 +50,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("an object back to a magazine", |trap| pool_give(trap, 1)),
         Scenario::new("an object back to a magazine that is full", |trap| pool_give(trap, 256)),
     ];
+    all.extend(crate::ops::all());
     operations::<u8>(&mut all);
     operations::<u16>(&mut all);
     operations::<u32>(&mut all);

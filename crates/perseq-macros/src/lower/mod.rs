@@ -37,7 +37,7 @@ mod x86_64;
 use proc_macro2::Ident;
 
 pub(crate) use self::emit::{Constant, Emit, Lowered, Reg, Source, bind_outputs, output_types};
-use crate::ir::{Base, BinOp, CmpOp, Cond, Inst, Operand, Order, Place, Sequence};
+use crate::ir::{Base, BinOp, CmpOp, CommitOrder, Cond, Inst, Operand, Order, Place, Sequence};
 use crate::types::{Ty, Width};
 
 /// The backends there are, by the name of `cfg(target_arch)`.
@@ -336,6 +336,12 @@ fn instruction<B: Backend>(emit: &mut Emit<'_>, inst: &Inst) -> bool {
             let (ty, dst, area) = (emit.ty(*dst), emit.value(*dst), emit.area());
             B::load(emit, &dst, &area, &Constant::Literal(4), &ty);
         }
+        Inst::SlotNumber { dst } => {
+            let (dst, slot) = (emit.value(*dst), emit.slot());
+            let (base, shift) = (Source::Register(emit.base()), Source::Immediate(emit.shift()));
+            B::binary(emit, BinOp::Sub, false, &dst, &slot, &base);
+            B::binary(emit, BinOp::Shr, false, &dst, &dst, &shift);
+        }
         Inst::Copy { dst, src, len } => copy::<B>(emit, dst, src, len),
         Inst::ExitIf { cond, exit } => {
             let target = exit_target::<B>(emit, *exit);
@@ -348,10 +354,31 @@ fn instruction<B: Backend>(emit: &mut Emit<'_>, inst: &Inst) -> bool {
             let len = constant_source::<B>(emit, len, Use::Comparison);
             B::branch(emit, CmpOp::Ge, false, &index, &len, &target);
         }
-        Inst::Stage { place, value, ty } => store::<B>(emit, place, value, ty, Order::Relaxed),
-        Inst::Commit { place, value, ty, order } => store::<B>(emit, place, value, ty, *order),
+        Inst::Stage { place, value, ty } => {
+            store::<B>(emit, place, value, ty, &CommitOrder::Is(Order::Relaxed));
+        }
+        Inst::Commit { place, value, ty, order } => store::<B>(emit, place, value, ty, order),
     }
     true
+}
+
+/// Calls `store` with the order, or with each of both for the assembler to choose.
+fn ordered<'a, W: AsMut<Emit<'a>>>(
+    walker: &mut W,
+    order: &CommitOrder<usize>,
+    mut store: impl FnMut(&mut W, Order),
+) {
+    match order {
+        CommitOrder::Is(order) => store(walker, *order),
+        CommitOrder::ReleaseIf(constant) => {
+            let release = walker.as_mut().size(*constant);
+            walker.as_mut().line(format!(".if {release}"));
+            store(walker, Order::Release);
+            walker.as_mut().line(".else");
+            store(walker, Order::Relaxed);
+            walker.as_mut().line(".endif");
+        }
+    }
 }
 
 /// The base and the offset of a place.
@@ -363,10 +390,16 @@ fn address<B: Backend>(emit: &mut Emit<'_>, place: &Place) -> (Reg, Constant) {
     (base, emit.size(place.offset))
 }
 
-fn store<B: Backend>(emit: &mut Emit<'_>, place: &Place, value: &Operand, ty: &Ty, order: Order) {
+fn store<B: Backend>(
+    emit: &mut Emit<'_>,
+    place: &Place,
+    value: &Operand,
+    ty: &Ty,
+    order: &CommitOrder<usize>,
+) {
     let (at, offset) = address::<B>(emit, place);
     let value = in_register::<B>(emit, value, "stored");
-    B::store(emit, &at, &offset, &value, ty, order);
+    ordered(emit, order, |emit, order| B::store(emit, &at, &offset, &value, ty, order));
 }
 
 /// Moves an operand to a register, unless it is there already.

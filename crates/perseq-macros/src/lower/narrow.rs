@@ -25,7 +25,8 @@ use quote::quote;
 
 use super::emit::{Constant, Emit, Lowered, operands};
 use super::{
-    BinOp, CmpOp, Inst, Lower, Operand, Order, Place, Sequence, branch, describe_section, label, leave,
+    BinOp, CmpOp, CommitOrder, Inst, Lower, Operand, Order, Place, Sequence, branch, describe_section, label,
+    leave, ordered,
 };
 use crate::ir::{Base, Cond, Value};
 use crate::types::{Ty, Width};
@@ -258,10 +259,10 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn store<N: Narrow>(&mut self, place: &Place, value: &Operand, ty: &Ty, order: Order) {
+    fn store<N: Narrow>(&mut self, place: &Place, value: &Operand, ty: &Ty, order: &CommitOrder<usize>) {
         self.get::<N>(value, is_wide(ty));
         let offset = self.point::<N>(place);
-        N::store(&mut self.emit, &offset, ty, order);
+        ordered(&mut self.emit, order, |emit, order| N::store(emit, &offset, ty, order));
     }
 }
 
@@ -346,6 +347,14 @@ fn instruction<N: Narrow>(walker: &mut Walker<'_>, inst: &Inst) -> bool {
             N::load(&mut walker.emit, &Constant::Literal(4), &ty);
             walker.put::<N>(*dst);
         }
+        Inst::SlotNumber { dst } => {
+            let shift = Term::Constant(walker.emit.shift());
+            N::get(&mut walker.emit, &Term::Word(Word::SLOT), false);
+            N::binary(&mut walker.emit, BinOp::Sub, false, &Term::Word(Word::BASE));
+            N::shift(&mut walker.emit, false, false, false, &shift, 31);
+            walker.pointer = None;
+            walker.put_extended::<N>(*dst);
+        }
         Inst::Copy { dst, src, len } => {
             let (dst, src, len) = (walker.term(dst), walker.term(src), walker.term(len));
             N::copy(&mut walker.emit, &dst, &src, &len);
@@ -363,10 +372,10 @@ fn instruction<N: Narrow>(walker: &mut Walker<'_>, inst: &Inst) -> bool {
             compare::<N>(walker, CmpOp::Ge, false, (index, &Operand::Const(*len)), &target);
         }
         Inst::Stage { place, value, ty } => {
-            walker.store::<N>(place, value, ty, Order::Relaxed);
+            walker.store::<N>(place, value, ty, &CommitOrder::Is(Order::Relaxed));
             N::stored(&mut walker.emit, ty);
         }
-        Inst::Commit { place, value, ty, order } => walker.store::<N>(place, value, ty, *order),
+        Inst::Commit { place, value, ty, order } => walker.store::<N>(place, value, ty, order),
     }
     true
 }

@@ -12,7 +12,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, Ident, UnOp};
 
 use crate::check::is_null;
-use crate::ir::{Order, Sequence, Value};
+use crate::ir::{CommitOrder, Order, Sequence, Value};
 use crate::parse::{Source, Statement, is_path};
 
 /// The statements of the slow path; they evaluate to `(exit, (outputs…))`.
@@ -33,8 +33,8 @@ pub(crate) fn lower(source: &Source, sequence: &Sequence) -> TokenStream {
                 let outputs = outputs(sequence, &defined);
                 quote!(if #cond { return (#exit, #outputs); })
             }
-            Statement::Stage { place, value } => store(place, value, Order::Relaxed),
-            Statement::Commit { order, place, value } => store(place, value, *order),
+            Statement::Stage { place, value } => store(place, value, &CommitOrder::Is(Order::Relaxed)),
+            Statement::Commit { order, place, value } => store(place, value, order),
             Statement::Copy { dst, src, len, span } => {
                 let (dst, src, len) = (value(dst), value(src), value(len));
                 quote_spanned! {*span=>
@@ -106,20 +106,25 @@ fn outputs(sequence: &Sequence, defined: &[&Ident]) -> TokenStream {
     quote!((#(#outputs,)*))
 }
 
-fn store(to: &Expr, what: &Expr, order: Order) -> TokenStream {
+fn store(to: &Expr, what: &Expr, order: &CommitOrder<Expr>) -> TokenStream {
     let span = to.span();
     let Place { indices, at } = place(to);
     let what = value(what);
+    let relaxed = quote_spanned!(span=> ::perseq::section::store);
+    let release = quote_spanned!(span=> ::perseq::section::store_release);
     let function = match order {
-        Order::Relaxed => quote_spanned!(span=> store),
-        Order::Release => quote_spanned!(span=> store_release),
+        CommitOrder::Is(Order::Relaxed) => relaxed,
+        CommitOrder::Is(Order::Release) => release,
+        CommitOrder::ReleaseIf(constant) => {
+            quote_spanned!(span=> (if #constant { #release } else { #relaxed }))
+        }
     };
     quote_spanned! {span=> {
         let __value = #what;
         #indices
         // SAFETY: the place is a word of the slot, which is ours, or one that the caller of this `unsafe fn`
         // promises.
-        unsafe { ::perseq::section::#function(&raw mut #at, __value) };
+        unsafe { #function(&raw mut #at, __value) };
     }}
 }
 
@@ -225,6 +230,7 @@ fn value(expr: &Expr) -> TokenStream {
         Expr::Call(call) if is_null(call) => quote_spanned!(span=> ::perseq::section::Word::ZERO),
         Expr::Call(call) if is_path(&call.func, "tsc") => quote_spanned!(span=> ::perseq::section::tsc()),
         Expr::Call(call) if is_path(&call.func, "cpu_id") => quote!(__cpu),
+        Expr::Call(call) if is_path(&call.func, "slot_number") => quote!(__number),
         Expr::Call(call) if is_path(&call.func, "rdpmc") => {
             let index = call.args.first().map(value);
             quote_spanned! {span=>

@@ -78,6 +78,27 @@ impl Index for Ungated {
     const UNMADE: usize = crate::section::UNMADE;
 }
 
+/// An [`Index`] of slots with gates, [`ByCpu`] or [`ByCid`]: what a sequence over any of them asks for.
+///
+/// ```
+/// use perseq::{GatedIndex, PerCpu, sequence};
+///
+/// struct Count { value: u64 }
+///
+/// sequence! {
+///     fn add<I: GatedIndex>(counts: &PerCpu<Count, I>, n: u64) {
+///         let value: u64 = counts.value;
+///         commit counts.value = value + n;
+///     }
+/// }
+///
+/// add(&PerCpu::new(|_cpu| Count { value: 0 }), 1);
+/// add(&PerCpu::by_cid(|_cid| Count { value: 0 }), 1);
+/// ```
+pub trait GatedIndex: Index<Gate = Gate> {}
+
+impl<I: Index<Gate = Gate>> GatedIndex for I {}
+
 /// A slot: the gate, then the item.
 #[repr(C)]
 struct Slot<T, I: Index> {
@@ -246,6 +267,17 @@ impl<T, I: Index> PerCpu<T, I> {
         cpu::possible()
     }
 
+    /// The number of the slot that a sequence of the calling thread would use now: a hint, as the thread may be moved the moment
+    /// after. Async-signal-safe.
+    #[inline]
+    #[must_use]
+    pub fn here(&self) -> u32 {
+        let cid = if I::BY_CID { Registered::current().and_then(Registered::mm_cid) } else { None };
+        let here = cid.unwrap_or_else(cpu::current);
+        // Only a system that is wrong about its possible CPUs has more.
+        if here < self.slots() { here } else { here % self.slots() }
+    }
+
     /// The item of slot `index`, for reading single words with atomic loads while sequences change them; `None` if there is no
     /// such slot. Only addresses are computed. A word that is read so may not be changed through the reference that
     /// [`exclusive`](Self::exclusive) gives, except by atomics.
@@ -344,12 +376,6 @@ impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
         }
         fence::quiesce(Some(index))
     }
-
-    /// The slot that a section of the calling thread would use now.
-    fn here() -> u32 {
-        let by_cid = || Registered::current().and_then(Registered::mm_cid).filter(|_| I::BY_CID);
-        by_cid().unwrap_or_else(cpu::current) % cpu::possible()
-    }
 }
 
 // SAFETY: the slots come from `stripes` with `SHAPE`, whose reservation covers the guards and every number below
@@ -369,11 +395,11 @@ unsafe impl<T, I: Index<Gate = Gate>> Slots for PerCpu<T, I> {
 
 impl<T, I: Index<Gate = Gate>> Gated for PerCpu<T, I> {
     #[track_caller]
-    fn exclusive_here<R>(&self, f: impl FnOnce(*mut T, u32) -> R) -> R {
-        let index = Self::here();
+    fn exclusive_here<R>(&self, f: impl FnOnce(*mut T, u32, u32) -> R) -> R {
+        let index = self.here();
         // A section's CPU, which is not the number of its slot if that is a concurrency id.
         let cpu = if I::BY_CID { cpu::current() } else { index };
-        match self.exclusive_ptr(index, Change::Single, |item| f(item.as_ptr(), cpu)) {
+        match self.exclusive_ptr(index, Change::Single, |item| f(item.as_ptr(), index, cpu)) {
             Ok(result) => result,
             Err(error) => panic!("a sequence cannot take its slow path: {error}"),
         }

@@ -52,13 +52,13 @@ pub unsafe trait Slots {
 
 /// Slots with gates: a sequence over them has a slow path.
 pub trait Gated: Slots {
-    /// Runs `f` on the slot that the calling thread would use now, which it then owns; `f` gets the slot's number too. There
-    /// is no reference, as other threads may read single words.
+    /// Runs `f` on the slot that the calling thread would use now, which it then owns; `f` gets the slot's number and the CPU's
+    /// too. There is no reference, as other threads may read single words.
     ///
     /// # Panics
     /// If the thread owns that slot already: `f` of an [`exclusive`](crate::PerCpu::exclusive) must not run
     /// sequences on the same slots.
-    fn exclusive_here<R>(&self, f: impl FnOnce(*mut Self::Item, u32) -> R) -> R;
+    fn exclusive_here<R>(&self, f: impl FnOnce(*mut Self::Item, u32, u32) -> R) -> R;
 }
 
 /// Attempts a section that has failed once, a bounded number of times. Fails at once where no section can run.
@@ -74,7 +74,7 @@ pub fn retry<O>(mut attempt: impl FnMut() -> Option<O>) -> Option<O> {
 pub fn slow<S: Gated, O>(
     slots: &S,
     attempt: impl FnMut() -> Option<O>,
-    portable: impl FnOnce(*mut S::Item, u32) -> O,
+    portable: impl FnOnce(*mut S::Item, u32, u32) -> O,
 ) -> O {
     match retry(attempt) {
         Some(taken) => taken,

@@ -151,11 +151,16 @@ sequence! {
         7
     }
 
-    fn built_in(words: &PerCpu<Words>) -> (u64, u32) {
+    fn built_in(words: &PerCpu<Words>) -> (u64, u32, u32) {
         let now: u64 = tsc();
         let cpu: u32 = cpu_id();
+        let slot: u32 = slot_number();
         commit words.u64 = now;
-        (now, cpu)
+        (now, cpu, slot)
+    }
+
+    fn ordered<const RELEASE: bool>(words: &PerCpu<Words>) {
+        commit(release if RELEASE && LIMIT > 0) words.u64 = 6 as u64;
     }
 
     /// # Safety
@@ -208,5 +213,8 @@ fn main() {
     assert_eq!(compare(&words, 100, 1, &0), 4);
     assert_eq!(compare(&words, 10, 1, &0), 5);
     assert_eq!(compare(&words, 2, 1, std::ptr::null()), 6);
-    assert!(built_in(&words).1 < words.slots());
+    let (_, cpu, slot) = built_in(&words);
+    assert!(cpu < words.slots() && slot < words.slots());
+    ordered::<false>(&words);
+    ordered::<true>(&words);
 }

@@ -1,62 +1,15 @@
-//! What is put under stress: the shipped counter, structures of every kind, and three that lack a protection.
+//! Collections of a few numbers that are taken out, added to, and put back: nothing may be lost, or be there twice.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use perseq::Counter;
 use perseq::collections::pool::PoolBox;
 
-use super::Subject;
-use crate::structures::{CidTally, List, Node, Pool, Queue, Ring, SlowTally, Stack, Tally};
-
-impl Subject for Counter {
-    fn name(&self) -> &'static str {
-        "Counter"
-    }
-    fn change(&self) -> u64 {
-        self.add(3);
-        3
-    }
-    fn take(&self) -> u64 {
-        self.reset()
-    }
-    fn sum(&self) -> u64 {
-        Counter::sum(self)
-    }
-}
-
-macro_rules! tally {
-    ($tally:ident: $name:literal) => {
-        impl Subject for $tally {
-            fn name(&self) -> &'static str {
-                $name
-            }
-            fn change(&self) -> u64 {
-                self.add(1);
-                1
-            }
-            fn change_on(&self, index: u32) -> u64 {
-                self.add_to(index, 7);
-                7
-            }
-            fn take(&self) -> u64 {
-                (0..self.slots()).map(|index| $tally::take(self, index)).sum()
-            }
-            fn sum(&self) -> u64 {
-                $tally::sum(self)
-            }
-        }
-    };
-}
-
-tally!(Tally: "a tally by CPU");
-tally!(CidTally: "a tally by concurrency id");
-tally!(SlowTally: "a tally whose sections take a while");
+use super::{NODES, Subject};
+use crate::structures::{List, Node, Pool, Queue, Ring, Stack};
 
 /// Nodes on lists; a change pops one, counts in it and pushes it again.
 pub struct CountingList(List<'static>);
-
-/// Nodes of a [`CountingList`]. Few, so that lists are empty now and then.
-const NODES: usize = 8;
 
 impl CountingList {
     /// All nodes on the running CPU's list. They live for ever.
@@ -341,79 +294,5 @@ impl Subject for CountingPool {
     fn sum(&self) -> u64 {
         assert_eq!(self.pool.inner().in_use(), 0, "objects were lost");
         self.counter.sum()
-    }
-}
-
-/// A count for each CPU without any protection: load, add, store.
-#[derive(Default)]
-pub struct Unprotected([AtomicU64; 32]);
-
-impl Subject for Unprotected {
-    fn name(&self) -> &'static str {
-        "a count without protection"
-    }
-    fn change(&self) -> u64 {
-        let count = &self.0[perseq::cpu::current() as usize % 32];
-        let value = count.load(Ordering::Relaxed);
-        // As if something were computed: otherwise interrupts seldom fall between the two on some processors.
-        count.store(std::hint::black_box(value) + 1, Ordering::Relaxed);
-        1
-    }
-    fn sum(&self) -> u64 {
-        self.0.iter().map(|count| count.load(Ordering::Relaxed)).sum()
-    }
-}
-
-/// A tally whose slots are changed from elsewhere without owning them.
-#[derive(Default)]
-pub struct Trespassed(SlowTally);
-
-impl Subject for Trespassed {
-    fn name(&self) -> &'static str {
-        "a tally that is changed past its gates"
-    }
-    fn change(&self) -> u64 {
-        self.0.add(1);
-        1
-    }
-    fn change_on(&self, cpu: u32) -> u64 {
-        // SAFETY: a word of a slot that lives; sections access it with single loads and stores, as this does.
-        let word = unsafe { AtomicU64::from_ptr(self.0.address(cpu)) };
-        word.store(word.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        1
-    }
-    fn sum(&self) -> u64 {
-        self.0.sum()
-    }
-}
-
-/// A tally whose slots are owned by closing the gate, without the fence that makes sure of sections which passed it before.
-#[derive(Default)]
-pub struct Unfenced(SlowTally);
-
-impl Subject for Unfenced {
-    fn name(&self) -> &'static str {
-        "a tally whose owners fence nobody"
-    }
-    fn change(&self) -> u64 {
-        self.0.add(1);
-        1
-    }
-    fn change_on(&self, cpu: u32) -> u64 {
-        // SAFETY: words of a slot that lives; sections and owners access both with single loads and stores.
-        let (gate, word) =
-            unsafe { (AtomicU32::from_ptr(self.0.gate(cpu)), AtomicU64::from_ptr(self.0.address(cpu))) };
-        const OPEN: u32 = 1;
-        let mine = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs() << 1;
-        if gate.compare_exchange(OPEN, mine, Ordering::SeqCst, Ordering::Relaxed).is_err() {
-            return 0;
-        }
-        word.store(word.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        // Whoever sleeps looks again by itself.
-        gate.store(OPEN, Ordering::Release);
-        1
-    }
-    fn sum(&self) -> u64 {
-        self.0.sum()
     }
 }

@@ -1,0 +1,101 @@
+mrs {scratch0}, tpidr_el0
+ldr {v0}, [{scratch0}, {thread}]
+adrp {slot}, 3f
+add {slot}, {slot}, :lo12:3f
+str {slot}, [{v0}, #8]
+4:
+.if {by_cid}
+add {scratch0}, {scratch0}, {thread}
+ldr {scratch0}, [{scratch0}, #8]
+ldrsw {slot}, [{v0}, {scratch0}]
+.elseif {gated}
+ldrsw {slot}, [{v0}, #4]
+.else
+ldrsw {slot}, [{v0}]
+orr {scratch0}, {slot}, {base}
+tbnz {scratch0}, #63, 7f
+.endif
+add {slot}, {base}, {slot}, lsl #{shift}
+.if {gated}
+ldar {scratch0:w}, [{slot}]
+cmp {scratch0:w}, #1
+b.ne 7f
+.endif
+sub {v0}, {slot}, {base}
+lsr {v0}, {v0}, {shift}
+cmp {v0}, {p_cpu}
+b.ne 301f
+.if {c0} < 32768 && {c0} % 8 == 0
+ldr {v0}, [{p_v}, #{c0}]
+.else
+movz {scratch0}, #({c0} & 0xffff)
+movk {scratch0}, #(({c0} >> 16) & 0xffff), lsl #16
+ldr {v0}, [{p_v}, {scratch0}]
+.endif
+add {v0}, {v0}, {p_count}
+.if {c2}
+.if {c1} < 4096
+add {scratch0}, {p_v}, #{c1}
+.else
+movz {scratch1}, #({c1} & 0xffff)
+movk {scratch1}, #(({c1} >> 16) & 0xffff), lsl #16
+add {scratch0}, {p_v}, {scratch1}
+.endif
+stlr {v0}, [{scratch0}]
+.else
+.if {c1} < 32768 && {c1} % 8 == 0
+str {v0}, [{p_v}, #{c1}]
+.else
+movz {scratch1}, #({c1} & 0xffff)
+movk {scratch1}, #(({c1} >> 16) & 0xffff), lsl #16
+str {v0}, [{p_v}, {scratch1}]
+.endif
+.endif
+5:
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+b 6f
+.inst 0xd428bc00
+7:
+b {refused}
+301:
+b {exit1}
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 301b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of *v
+# c1 = const: offset of *v
+# c2 = const: 1 if O :: RELEASE
+# exit1 = label: exit 1
+# gated = const: 1 if slots have gates
+# p_count = in: count: isize
+# p_cpu = in: cpu: u32
+# p_v = in: v: * mut isize
+# refused = label: refused or aborted
+# scratch0 = scratch
+# scratch1 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, here, found, _

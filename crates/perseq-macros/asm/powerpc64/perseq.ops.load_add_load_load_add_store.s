@@ -1,0 +1,132 @@
+ldx {v0}, 13, {thread}
+bcl 20, 31, 25f
+25:
+mflr {slot}
+addis {slot}, {slot}, (3f - 25b)@ha
+addi {slot}, {slot}, (3f - 25b)@l
+std {slot}, 8({v0})
+4:
+.if {by_cid}
+add {v1}, 13, {thread}
+ld {v1}, 8({v1})
+lwax {slot}, {v0}, {v1}
+.elseif {gated}
+lwa {slot}, 4({v0})
+.else
+lwa {slot}, 0({v0})
+or {v1}, {slot}, {base}
+cmpdi {v1}, 0
+blt 7f
+.endif
+sldi {slot}, {slot}, {shift}
+add {slot}, {slot}, {base}
+.if {gated}
+lwz {v1}, 0({slot})
+cmpwi {v1}, 1
+bne 7f
+isync
+.endif
+sub {v0}, {slot}, {base}
+srdi {v0}, {v0}, {shift}
+cmpld {v0}, {p_cpu}
+bne 301f
+.if {c0} < 32768
+ld {v0}, {c0}({p_ptr})
+.else
+li {v1}, 0
+oris {v1}, {v1}, (({c0} >> 16) & 0xffff)
+ori {v1}, {v1}, ({c0} & 0xffff)
+ldx {v0}, {p_ptr}, {v1}
+.endif
+add {v0}, {v0}, {p_off}
+.if {c1} < 32768
+ld {v1}, {c1}({v0})
+.else
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c1} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c1} & 0xffff)
+ldx {v1}, {v0}, {scratch0}
+.endif
+.if {c2} < 32768
+ld {v0}, {c2}({v1})
+.else
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c2} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c2} & 0xffff)
+ldx {v0}, {v1}, {scratch0}
+.endif
+add {v0}, {v0}, {p_inc}
+.if {c4}
+lwsync
+.if {c3} < 32768
+std {v0}, {c3}({v1})
+.else
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c3} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c3} & 0xffff)
+stdx {v0}, {v1}, {scratch0}
+.endif
+.else
+.if {c3} < 32768
+std {v0}, {c3}({v1})
+.else
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c3} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c3} & 0xffff)
+stdx {v0}, {v1}, {scratch0}
+.endif
+.endif
+5:
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+b 6f
+.4byte 0x0fe5000b
+7:
+b {refused}
+301:
+b {exit1}
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 301b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of *ptr
+# c1 = const: offset of *pointer
+# c2 = const: offset of *word
+# c3 = const: offset of *word
+# c4 = const: 1 if O :: RELEASE
+# exit1 = label: exit 1
+# gated = const: 1 if slots have gates
+# p_cpu = in: cpu: u32
+# p_inc = in: inc: isize
+# p_off = in: off: isize
+# p_ptr = in: ptr: * mut isize
+# refused = label: refused or aborted
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, here, start, _, pointer, found, _
+# v1 = address, word
+# clobbers cr0
+# clobbers xer
+# clobbers lr

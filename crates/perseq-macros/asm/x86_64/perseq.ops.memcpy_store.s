@@ -1,0 +1,127 @@
+mov {v0}, qword ptr fs:[{thread}]
+lea {slot}, [rip + 3f]
+mov qword ptr [{v0} + 8], {slot}
+4:
+.if {by_cid}
+mov {slot}, qword ptr fs:[{thread} + 8]
+movsxd {slot}, dword ptr [{v0} + {slot}]
+.elseif {gated}
+movsxd {slot}, dword ptr [{v0} + 4]
+.else
+movsxd {slot}, dword ptr [{v0}]
+.endif
+shl {slot}, {shift}
+add {slot}, {base}
+.if {gated}
+cmp dword ptr [{slot}], 1
+jne 7f
+.else
+jl 7f
+.endif
+mov {v0}, {slot}
+sub {v0}, {base}
+shr {v0}, {shift}
+mov {v1:e}, dword ptr [{p_call} + {c0}]
+cmp {v0}, {v1}
+jne 301f
+mov {v0}, qword ptr [{p_call} + {c1}]
+mov {v1}, qword ptr [{p_call} + {c2}]
+mov {v2}, qword ptr [{v0} + {c3}]
+cmp {v2}, {v1}
+jne 302f
+mov {v1}, qword ptr [{p_call} + {c4}]
+mov {v2}, qword ptr [{p_call} + {c5}]
+mov {v3}, qword ptr [{p_call} + {c6}]
+xor {scratch0:e}, {scratch0:e}
+21:
+lea {scratch1}, [{scratch0} + 16]
+cmp {scratch1}, {v3}
+ja 22f
+movups xmm0, xmmword ptr [{v2} + {scratch0}]
+movups xmmword ptr [{v1} + {scratch0}], xmm0
+add {scratch0}, 16
+jmp 21b
+22:
+lea {scratch1}, [{scratch0} + 8]
+cmp {scratch1}, {v3}
+ja 23f
+mov {scratch1}, qword ptr [{v2} + {scratch0}]
+mov qword ptr [{v1} + {scratch0}], {scratch1}
+add {scratch0}, 8
+jmp 22b
+23:
+cmp {scratch0}, {v3}
+jae 24f
+movzx {scratch1:e}, byte ptr [{v2} + {scratch0}]
+mov byte ptr [{v1} + {scratch0}], {scratch1:l}
+add {scratch0}, 1
+jmp 23b
+24:
+mov {v1}, qword ptr [{p_call} + {c7}]
+.if {c9}
+mov qword ptr [{v0} + {c8}], {v1}
+.else
+mov qword ptr [{v0} + {c8}], {v1}
+.endif
+5:
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+6:
+.pushsection __rseq_failure, "ax", %progbits, unique, .Lperseq_site
+.byte 0x0f, 0xb9, 0x3d, 0x53, 0x30, 0x05, 0x53
+7:
+jmp {refused}
+301:
+jmp {exit1}
+302:
+jmp {exit2}
+.popsection
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 301b
+.8byte 4b, 302b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of (*call).cpu
+# c1 = const: offset of (*call).v
+# c2 = const: offset of (*call).expect
+# c3 = const: offset of *v
+# c4 = const: offset of (*call).dst
+# c5 = const: offset of (*call).src
+# c6 = const: offset of (*call).len
+# c7 = const: offset of (*call).newv
+# c8 = const: offset of *v
+# c9 = const: 1 if O :: RELEASE
+# exit1 = label: exit 1
+# exit2 = label: exit 2
+# gated = const: 1 if slots have gates
+# p_call = in: call: * mut Memcpy
+# refused = label: refused or aborted
+# scratch0 = scratch
+# scratch1 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, here, v
+# v1 = cpu, expect, dst, newv
+# v2 = found, src
+# v3 = len
+# clobbers xmm0

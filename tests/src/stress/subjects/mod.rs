@@ -1,0 +1,37 @@
+//! What is put under stress: everything that is shipped, structures of every kind, and some that lack a protection.
+
+mod collections;
+mod ops;
+mod sums;
+mod unprotected;
+
+use perseq::Counter;
+
+use self::collections::{CountingList, CountingPool, CountingQueue, CountingRing, CountingStack};
+use self::ops::CountingOps;
+use super::Subject;
+use crate::structures::{CidTally, SlowTally, Tally};
+pub use unprotected::{Misplaced, Trespassed, Unfenced, Unprotected};
+
+/// Nodes, or items, of a collection. Few, so that it is empty now and then.
+const NODES: usize = 8;
+
+/// Everything whose sums must be exact.
+#[must_use]
+pub fn all() -> Vec<Box<dyn Subject>> {
+    vec![
+        Box::new(Counter::new()),
+        Box::new(Tally::new()),
+        Box::new(CidTally::new()),
+        Box::new(SlowTally::new()),
+        Box::new(CountingList::new()),
+        Box::new(CountingStack::<usize>::new()),
+        Box::new(CountingStack::<[u64; 2]>::new()),
+        Box::new(CountingQueue::<usize>::new()),
+        Box::new(CountingQueue::<[u64; 2]>::new()),
+        Box::new(CountingRing::default()),
+        Box::new(CountingPool::new()),
+        Box::new(CountingOps::by_cpu()),
+        Box::new(CountingOps::by_cid()),
+    ]
+}
