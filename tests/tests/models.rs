@@ -7,7 +7,7 @@ use perseq::{Counter, Counters};
 use perseq_tests::cases;
 use perseq_tests::cpus::{Pinned, allowed, move_to};
 use perseq_tests::slow_path;
-use perseq_tests::structures::{CidTally, List, Node, Pairs, Ring, Stack, Tally};
+use perseq_tests::structures::{CidTally, Gauge, Histogram, List, Node, Pairs, Ring, Stack, Tally};
 use proptest::prelude::*;
 
 /// One operation; what the number means is up to the structure.
@@ -228,22 +228,95 @@ fn counts_agree_with_numbers() {
 }
 
 #[test]
+fn a_gauge_agrees_with_a_number() {
+    check("a_gauge_agrees_with_a_number", |operations| {
+        let mut here = Here::new();
+        let gauge = Gauge::new();
+        let mut model = 0_i64;
+        for op in operations {
+            match op {
+                Op::Put(value) => {
+                    let value = i64::from(value.cast_signed());
+                    gauge.add(value);
+                    model += value;
+                }
+                Op::Get | Op::Remote(..) => prop_assert_eq!(gauge.value(), model),
+                Op::Drain(value) => {
+                    let value = i64::from(value.cast_signed());
+                    prop_assert_eq!(gauge.set(value), std::mem::replace(&mut model, value));
+                }
+                Op::Move(cpu) => here.go(cpu),
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_histogram_agrees_with_a_vec() {
+    check("a_histogram_agrees_with_a_vec", |operations| {
+        let mut here = Here::new();
+        let histogram = Histogram::new();
+        let mut earlier = histogram.snapshot();
+        let (mut model, mut new) = (Vec::new(), Vec::new());
+        for op in operations {
+            match op {
+                Op::Put(value) => {
+                    histogram.record_n(u64::from(value), 1);
+                    new.push(u64::from(value));
+                }
+                Op::Remote(value, times) => {
+                    let (value, times) = (u64::from(value) << 40, u64::from(times));
+                    histogram.record_n(value, times);
+                    new.extend((0..times).map(|_| value));
+                }
+                Op::Get | Op::Drain(_) => {
+                    let snapshot = histogram.snapshot();
+                    let since = snapshot.since(&earlier);
+                    prop_assert_eq!(
+                        (since.count(), since.sum()),
+                        (new.len() as u64, new.iter().sum::<u64>())
+                    );
+                    model.append(&mut new);
+                    for bucket in snapshot.buckets() {
+                        let inside = model.iter().filter(|value| (bucket.low..=bucket.high).contains(value));
+                        prop_assert_eq!(inside.count() as u64, bucket.count);
+                    }
+                    prop_assert_eq!(snapshot.count(), model.len() as u64);
+                    earlier = snapshot;
+                }
+                Op::Move(cpu) => here.go(cpu),
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn threads_that_share_slots_do_not_race() {
     // Miri sees any access that the gates do not order.
     let rounds = if cfg!(miri) { 8 } else { 2000 };
     let (tally, pairs, stack, counter) = (Tally::new(), Pairs::new(), Stack::<64>::new(), Counter::new());
+    let (gauge, histogram) = (Gauge::new(), Histogram::new());
     let mut nodes = [const { Node::new(0) }; 4];
     let list = List::new();
     nodes.iter_mut().for_each(|node| list.push(node));
     std::thread::scope(|scope| {
         for thread in 0..3 {
             let (tally, pairs, stack, counter, list) = (&tally, &pairs, &stack, &counter, &list);
+            let (gauge, histogram) = (&gauge, &histogram);
             scope.spawn(move || {
                 for round in 0..rounds {
                     let slot = round % tally.slots();
                     tally.add(1);
                     tally.add_to(slot, 1);
                     counter.add(1);
+                    gauge.add(1);
+                    gauge.set(-1);
+                    histogram.record_n(2, 1);
+                    if round % 4 == 0 {
+                        assert!(histogram.snapshot().count() > u64::from(round));
+                    }
                     pairs.set(slot, u64::from(thread + round), || ()).expect("a slot");
                     let (first, second) = pairs.read();
                     assert_eq!(first, !second);
@@ -258,6 +331,7 @@ fn threads_that_share_slots_do_not_race() {
         }
     });
     assert_eq!((tally.sum(), counter.sum()), (6 * u64::from(rounds), 3 * u64::from(rounds)));
+    assert_eq!((gauge.value(), histogram.snapshot().sum()), (-1, 6 * u64::from(rounds)));
     assert_eq!(list.drain().len(), 4);
     slow_path::passes("threads_that_share_slots_do_not_race");
 }

@@ -44,10 +44,17 @@
 //! thread-local values, and after `fork`. Creating a [`PerCpu`] may not be done in a signal handler. A thread must have
 //! thread-local storage of its own: one made by a raw `clone` that shares its parent's thread pointer, or the child of a
 //! `vfork`, may not use this crate (nor most of libc).
+//!
+//! # Features
+//! None is on by itself: the crate then needs `core` and `alloc`, and nothing but the kernel.
+//!
+//! - `std`: [`collections::family`](crate::collections), metrics by their labels.
+//! - `hdrhistogram`: snapshots of a [`Histogram`] as those of that crate.
 #![no_std]
 
+extern crate alloc;
 extern crate self as perseq;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 mod arch;
@@ -62,6 +69,8 @@ pub mod slice;
 mod sys;
 
 pub use collections::counter::{Counter, Counters};
+pub use collections::gauge::Gauge;
+pub use collections::histogram::Histogram;
 pub use fence::{fence, fence_all};
 pub use percpu::{ByCid, ByCpu, ExclusiveError, Index, LazyPerCpu, PerCid, PerCpu};
 pub use registration::status::{Status, status};
