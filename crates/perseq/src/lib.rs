@@ -49,6 +49,8 @@
 //! None is on by itself: the crate then needs `core` and `alloc`, and nothing but the kernel.
 //!
 //! - `std`: [`collections::family`](crate::collections), metrics by their labels.
+//! - `metrics`: module `metrics`, a recorder for the crate of that name.
+//! - `prometheus-client`: module `prometheus`, counters, gauges and histograms in place of that crate's.
 //! - `hdrhistogram`: snapshots of a [`Histogram`] as those of that crate.
 #![no_std]
 
@@ -61,7 +63,13 @@ mod arch;
 pub mod collections;
 pub mod cpu;
 pub mod fence;
+#[cfg(any(feature = "metrics", feature = "prometheus-client"))]
+mod float;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod percpu;
+#[cfg(feature = "prometheus-client")]
+pub mod prometheus;
 pub mod registration;
 #[doc(hidden)]
 pub mod section;
