@@ -74,6 +74,10 @@ impl Text<'_> {
 /// A histogram: cumulative buckets, sum and count.
 fn buckets(text: &mut String, name: &str, labels: &Labels, histogram: &Scaled, bounds: &[f64]) {
     let units = histogram.units.snapshot();
+    // The format has a label of this name itself.
+    let free = |label: &str| if label == "le" { "le_" } else { label }.to_string();
+    let labels: &Labels =
+        &labels.iter().map(|(label, value)| (free(label), value.clone())).collect::<Vec<_>>();
     let bucket = format!("{name}_bucket");
     for bound in bounds {
         // Values are rounded to units, so a bound takes all that are rounded to it. No value is below 0.
