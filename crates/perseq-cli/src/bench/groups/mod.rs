@@ -4,12 +4,15 @@
 mod counter;
 mod cpu;
 mod exclusive;
+mod histogram;
 mod list;
+mod metrics;
 
 use super::group::Group;
 
 /// Every group, in the order of the reports.
-pub const ALL: &[Group] = &[cpu::GROUP, counter::GROUP, exclusive::GROUP, list::GROUP];
+pub const ALL: &[Group] =
+    &[cpu::GROUP, counter::GROUP, histogram::GROUP, metrics::GROUP, exclusive::GROUP, list::GROUP];
 
 #[cfg(test)]
 mod tests {
