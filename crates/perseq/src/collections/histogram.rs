@@ -92,8 +92,8 @@ fn made<const N: usize>(slots: &Slots<N>) -> bool {
 /// it is if nothing is said, a bucket is at most 1/32 as wide as the values in it are large.
 ///
 /// Memory is made on the first record: `8 * N + 8` bytes of addresses for each CPU (15 KiB with 5 bits), of which only those pages take
-/// memory on which something was recorded; values within a factor of four of each other share one or two. The histogram itself
-/// is as large as one CPU's part: it belongs in a `static` or a box.
+/// memory on which something was recorded: with 5 bits, a page holds the buckets of 16 powers of two. The histogram itself is as
+/// large as one CPU's part: it belongs in a `static` or a box.
 ///
 /// ```
 /// use perseq::Histogram;

@@ -20,6 +20,9 @@ use crate::float::Float;
 /// Buckets in a group.
 const GROUP: usize = 16;
 
+/// Up to so many bounds it is faster to compare all than to search.
+const FEW: usize = 32;
+
 /// Units of the sum in the smallest bound: 2^20.
 const FINENESS: f64 = 1_048_576.0;
 
@@ -63,7 +66,7 @@ impl Histogram {
     #[inline]
     pub fn observe(&self, v: f64) {
         let Inner { bounds, groups, sum } = &*self.0;
-        let bucket = if v.is_nan() { bounds.len() } else { bounds.partition_point(|bound| *bound < v) };
+        let bucket = if v.is_nan() { bounds.len() } else { below(bounds, v) };
         groups[bucket / GROUP].add(bucket % GROUP, 1);
         sum.add_rounded(v);
     }
@@ -83,6 +86,17 @@ impl Histogram {
     /// The count of each bucket.
     fn counts(&self) -> impl Iterator<Item = u64> + '_ {
         (0..=self.0.bounds.len()).map(|bucket| self.0.groups[bucket / GROUP].sum(bucket % GROUP))
+    }
+}
+
+/// How many of the ascending `bounds` are below `v`.
+#[inline]
+fn below(bounds: &[f64], v: f64) -> usize {
+    if bounds.len() <= FEW {
+        // Several at once, and none waits for another.
+        bounds.iter().map(|bound| usize::from(*bound < v)).sum()
+    } else {
+        bounds.partition_point(|bound| *bound < v)
     }
 }
 
