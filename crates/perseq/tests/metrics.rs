@@ -111,9 +111,18 @@ fn a_name_that_kinds_share_is_rendered_once() {
         gauge!("x").set(2);
         gauge!("x_histogram").set(3);
         histogram!("x").record(4);
+        counter!("y_count").increment(5);
+        histogram!("y").record(6);
     });
     let samples = parse(&recorder.render());
-    let expected = [("x", 1.0), ("x_gauge", 2.0), ("x_histogram", 3.0), ("x_histogram_histogram_sum", 4.0)];
+    let expected = [
+        ("x", 1.0),
+        ("x_gauge", 2.0),
+        ("x_histogram", 3.0),
+        ("x_histogram_histogram_sum", 4.0),
+        ("y_count", 5.0),
+        ("y_histogram_sum", 6.0),
+    ];
     for (series, value) in expected {
         assert_eq!(samples.get(series), Some(&value), "{series}");
     }

@@ -150,7 +150,8 @@ impl Recorder {
 
     /// What was recorded so far, in the text format of Prometheus (version 0.0.4, to be served as
     /// `text/plain; version=0.0.4`). Characters that it does not allow in names become `_`. A name that several kinds of
-    /// metrics have is kept by the first of counters, gauges and histograms; the others get their kind behind it.
+    /// metrics have (or a histogram's sum or count) is kept by the first of counters, gauges and histograms; the others get
+    /// their kind behind it.
     #[must_use]
     pub fn render(&self) -> String {
         super::render::render(&self.0)

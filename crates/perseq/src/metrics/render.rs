@@ -1,6 +1,6 @@
 //! The text format of Prometheus.
 //!
-//! Invariant: a name has one `TYPE`, before all its samples, and they follow each other.
+//! Invariant: a name has one `TYPE`, before all its samples, which follow each other and have names that no other metric has.
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
@@ -34,7 +34,7 @@ pub(super) fn render(registry: &Registry) -> String {
 
 struct Text<'r> {
     text: String,
-    /// Names that have a type.
+    /// Names that metrics and samples have.
     taken: BTreeSet<String>,
     registry: &'r Registry,
 }
@@ -52,9 +52,14 @@ impl Text<'_> {
         for family in metrics.chunk_by(|(a, _), (b, _)| a.name == b.name) {
             let mut name = family[0].0.name.clone();
             let description = self.registry.description(&name);
-            while !self.taken.insert(name.clone()) {
+            let suffixes: &[&str] =
+                if kind == "histogram" { &["", "_bucket", "_sum", "_count"] } else { &[""] };
+            let names =
+                |name: &str| suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect::<Vec<_>>();
+            while names(&name).iter().any(|name| self.taken.contains(name)) {
                 name = format!("{name}_{kind}");
             }
+            self.taken.extend(names(&name));
             if !description.help.is_empty() {
                 self.line(format_args!("# HELP {name} {}", escape(&description.help, false)));
             }

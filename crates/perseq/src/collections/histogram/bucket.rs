@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn buckets_follow_each_other_from_0_to_the_highest_value() {
-        for precision in [0, 1, 5, 7, 12] {
+        // The finest takes long where everything does.
+        for precision in if cfg!(miri) { 0..=4 } else { 0..=12 } {
             let mut next = Some(0);
             for at in 0..buckets(precision) {
                 let (low, high) = bounds(precision, at);
