@@ -13,7 +13,9 @@ use perseq::{Counter, Counters};
 use perseq_tests::cases;
 use perseq_tests::cpus::{Pinned, allowed, move_to};
 use perseq_tests::slow_path;
-use perseq_tests::structures::{CidTally, List, Node, Pairs, Pool, Queue, Ring, Stack, Tally};
+use perseq_tests::structures::{
+    CidTally, Gauge, Histogram, List, Node, Pairs, Pool, Queue, Ring, Stack, Tally,
+};
 use proptest::prelude::*;
 
 /// One operation; what the number means is up to the structure.
@@ -365,10 +367,76 @@ fn counts_agree_with_numbers() {
 }
 
 #[test]
+fn a_gauge_agrees_with_a_number() {
+    check("a_gauge_agrees_with_a_number", |operations| {
+        let mut here = Here::new();
+        let gauge = Gauge::new();
+        let mut model = 0_i64;
+        for op in operations {
+            match op {
+                Op::Put(value) => {
+                    let value = i64::from(value.cast_signed());
+                    gauge.add(value);
+                    model += value;
+                }
+                Op::Get | Op::Remote(..) => prop_assert_eq!(gauge.value(), model),
+                Op::Drain(value) => {
+                    let value = i64::from(value.cast_signed());
+                    prop_assert_eq!(gauge.set(value), std::mem::replace(&mut model, value));
+                }
+                Op::Move(cpu) => here.go(cpu),
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_histogram_agrees_with_a_vec() {
+    check("a_histogram_agrees_with_a_vec", |operations| {
+        let mut here = Here::new();
+        let histogram = Histogram::new();
+        let mut earlier = histogram.snapshot();
+        let (mut model, mut new) = (Vec::new(), Vec::new());
+        for op in operations {
+            match op {
+                Op::Put(value) => {
+                    histogram.record_n(u64::from(value), 1);
+                    new.push(u64::from(value));
+                }
+                Op::Remote(value, times) => {
+                    let (value, times) = (u64::from(value) << 40, u64::from(times));
+                    histogram.record_n(value, times);
+                    new.extend((0..times).map(|_| value));
+                }
+                Op::Get | Op::Drain(_) => {
+                    let snapshot = histogram.snapshot();
+                    let since = snapshot.since(&earlier);
+                    prop_assert_eq!(
+                        (since.count(), since.sum()),
+                        (new.len() as u64, new.iter().sum::<u64>())
+                    );
+                    model.append(&mut new);
+                    for bucket in snapshot.buckets() {
+                        let inside = model.iter().filter(|value| (bucket.low..=bucket.high).contains(value));
+                        prop_assert_eq!(inside.count() as u64, bucket.count);
+                    }
+                    prop_assert_eq!(snapshot.count(), model.len() as u64);
+                    earlier = snapshot;
+                }
+                Op::Move(cpu) => here.go(cpu),
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn threads_that_share_slots_do_not_race() {
     // Miri sees any access that the gates do not order.
     let rounds = if cfg!(miri) { 8 } else { 2000 };
     let (tally, pairs, counter) = (Tally::new(), Pairs::new(), Counter::new());
+    let (gauge, histogram) = (Gauge::new(), Histogram::new());
     let (stack, queue, ring) = (Stack::<u64, 64>::new(), Queue::<Box<u32>, 64>::new(), Ring::<128>::new());
     let (pool, read) = (Pool::<u32>::new(4), AtomicU64::new(0));
     let mut nodes = [const { Node::new(0) }; 4];
@@ -377,6 +445,7 @@ fn threads_that_share_slots_do_not_race() {
     std::thread::scope(|scope| {
         for thread in 0..3 {
             let (tally, pairs, counter, list) = (&tally, &pairs, &counter, &list);
+            let (gauge, histogram) = (&gauge, &histogram);
             let (stack, queue, ring, pool, read) = (&stack, &queue, &ring, &pool, &read);
             scope.spawn(move || {
                 for round in 0..rounds {
@@ -384,6 +453,12 @@ fn threads_that_share_slots_do_not_race() {
                     tally.add(1);
                     tally.add_to(slot, 1);
                     counter.add(1);
+                    gauge.add(1);
+                    gauge.set(-1);
+                    histogram.record_n(2, 1);
+                    if round % 4 == 0 {
+                        assert!(histogram.snapshot().count() > u64::from(round));
+                    }
                     pairs.set(slot, u64::from(thread + round), || ()).expect("a slot");
                     let (first, second) = pairs.read();
                     assert_eq!(first, !second);
@@ -409,6 +484,7 @@ fn threads_that_share_slots_do_not_race() {
         }
     });
     assert_eq!((tally.sum(), counter.sum()), (6 * u64::from(rounds), 3 * u64::from(rounds)));
+    assert_eq!((gauge.value(), histogram.snapshot().sum()), (-1, 6 * u64::from(rounds)));
     assert_eq!(list.drain().len(), 4);
     let rest = ring.inner().reader().expect("nobody else reads").read_all(|_, _| ()) as u64;
     assert_eq!(read.into_inner().wrapping_add(rest), 0, "each record is read once");

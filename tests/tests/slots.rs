@@ -14,7 +14,7 @@ use perseq_tests::cpus::Pinned;
 use perseq_tests::limit::{Limit, eventually};
 use perseq_tests::skip::sequences_run;
 use perseq_tests::slow_path;
-use perseq_tests::structures::Array;
+use perseq_tests::structures::{Array, Gauge, Histogram};
 
 struct Count {
     value: u64,
@@ -132,11 +132,16 @@ fn a_thread_that_nobody_registered_meets_a_closed_gate_and_still_adds() {
     if !sequences_run() {
         return;
     }
-    let counts = counts();
+    let (counts, gauge, histogram) = (counts(), Gauge::new(), Histogram::new());
+    let record = || {
+        gauge.add(-3);
+        histogram.record_n(5, 2);
+    };
     let _limit = soon();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             add(&counts, 1);
+            record();
             let area = Registered::current().expect("a registered thread").area().as_ptr();
             // The crate goes on using this area, in which the kernel now says that no CPU is known.
             // SAFETY: registered with this length; the thread relies on it no more than a sequence does.
@@ -144,12 +149,16 @@ fn a_thread_that_nobody_registered_meets_a_closed_gate_and_still_adds() {
             // SAFETY: the thread's own area.
             assert_eq!(unsafe { (*area).cpu_id }.cast_signed(), perseq_abi::CPU_ID_UNINITIALIZED);
             add(&counts, 10);
+            record();
+            assert_eq!(gauge.set(gauge.value() - 1), -6);
             for cpu in 0..counts.slots() {
                 assert_eq!(counts.exclusive(cpu, |count| count.value += 100), Ok(()));
             }
         });
     });
     assert_eq!(sum(&counts), 11 + 100 * u64::from(counts.slots()));
+    let snapshot = histogram.snapshot();
+    assert_eq!((gauge.value(), snapshot.count(), snapshot.sum()), (-7, 4, 20));
     for index in [-1, -2] {
         // SAFETY: guard slots can be read.
         assert_eq!(unsafe { *guard(&counts, index) }, [0; 4], "guard slot {index}");

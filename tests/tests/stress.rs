@@ -5,6 +5,7 @@ use std::sync::Barrier;
 use std::time::Instant;
 
 use perseq::Counter;
+use perseq::collections::histogram::buckets;
 use perseq_tests::cpus::{Hotplug, allowed};
 use perseq_tests::skip::{sequences_run, skip};
 use perseq_tests::stress::Disturbance::{
@@ -12,7 +13,7 @@ use perseq_tests::stress::Disturbance::{
 };
 use perseq_tests::stress::subjects::{self, Misplaced, Trespassed, Unfenced, Unprotected};
 use perseq_tests::stress::{Outcome, Subject, duration, run};
-use perseq_tests::structures::Tally;
+use perseq_tests::structures::{Gauge, Tally};
 
 /// Puts every structure under `disturbances`.
 fn sums_are_exact(disturbances: &[Disturbance]) {
@@ -48,7 +49,7 @@ fn sums_are_exact_when_other_threads_own_slots_for_a_while() {
 
 #[test]
 fn sums_are_exact_when_they_are_reset_meanwhile() {
-    sums_are_exact(&[Resets, Migration]);
+    sums_are_exact(&[Resets, Resets, Migration]);
 }
 
 #[test]
@@ -95,16 +96,68 @@ fn the_slot_of_a_cpu_that_is_offline_can_be_owned() {
 fn the_first_additions_of_many_threads_are_all_counted() {
     let until = Instant::now() + duration();
     while Instant::now() < until {
-        let (counter, start) = (Counter::new(), Barrier::new(4));
+        let (counter, histogram, start) =
+            (Counter::new(), perseq::Histogram::<{ buckets(3) }>::new(), Barrier::new(4));
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     start.wait();
-                    (0..10).for_each(|_| counter.add(1));
+                    (0..10).for_each(|value| {
+                        counter.add(1);
+                        histogram.record(value);
+                    });
                 });
             }
         });
         assert_eq!(counter.sum(), 40);
+        let snapshot = histogram.snapshot();
+        assert_eq!((snapshot.count(), snapshot.sum()), (40, 180));
+    }
+}
+
+/// Sets something again and again while another thread does, each to its own value; says how often it was found at what neither
+/// can have left.
+fn wrong_values(set: impl Fn(i64) + Sync, add: impl Fn(i64), value: impl Fn() -> i64) -> u64 {
+    const MINE: i64 = 2000;
+    const THEIRS: i64 = 1000;
+    let until = Instant::now() + duration();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while Instant::now() < until {
+                (0..100).for_each(|_| set(THEIRS));
+            }
+        });
+        let mut wrong = 0;
+        while Instant::now() < until {
+            for _ in 0..100 {
+                set(MINE);
+                add(1);
+                wrong += u64::from(![MINE + 1, THEIRS, THEIRS + 1].contains(&value()));
+            }
+        }
+        wrong
+    })
+}
+
+#[test]
+fn a_gauge_is_set_by_one_thread_at_a_time_and_read_by_none_meanwhile() {
+    let gauge = Gauge::new();
+    let set = |value| {
+        gauge.set(value);
+    };
+    assert_eq!(wrong_values(set, |n| gauge.add(n), || gauge.value()), 0);
+}
+
+#[test]
+fn the_same_sets_leave_wrong_values_in_what_lets_all_threads_set_at_once() {
+    if several_cpus() {
+        let counter = Counter::new();
+        let set = |value: i64| {
+            counter.reset();
+            counter.add(value.cast_unsigned());
+        };
+        let add = |n: i64| counter.add(n.cast_unsigned());
+        assert!(wrong_values(set, add, || counter.sum().cast_signed()) > 0);
     }
 }
 

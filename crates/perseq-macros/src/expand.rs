@@ -5,6 +5,7 @@
 //!     fn attempt(…) -> Option<(exit, outputs)>   the section, once, for each architecture
 //!     fn portable(…) -> (exit, outputs)          the same over *mut T, which the caller owns
 //!     fn slow(…) -> (exit, outputs)              cold: attempts again, then portable under `exclusive`
+//!     fn refused(…) -> R                         instead of it, if there is a `slow_path`: cold, the same again with that
 //!
 //!     match attempt(…) or slow(…) { exit 1 => { outputs; return …; } …, exit 0 => { outputs; tail } }
 //! }
@@ -14,7 +15,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{FnArg, GenericParam, Pat};
+use syn::{FnArg, GenericParam, Pat, Signature};
 
 use crate::check::slots_param;
 use crate::ir::Sequence;
@@ -81,6 +82,17 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
     let exits = exits(sequence);
     let end = lower::bind_outputs(sequence, &sequence.exits[0], &format_ident!("__outputs"));
     let tail = &source.tail;
+    let args: Vec<_> = sig
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            FnArg::Typed(arg) => match &*arg.pat {
+                Pat::Ident(name) => Some(&name.ident),
+                _ => None,
+            },
+            FnArg::Receiver(_) => None,
+        })
+        .collect();
     let slow = match &source.slow_path {
         None => quote! {
             #quiet
@@ -99,34 +111,32 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
                 }
             }
         },
-        Some(_) => quote! {
-            #quiet
-            #[cold]
-            #[inline(never)]
-            unsafe fn __retry<#generics>(
-                #slots: &#slots_type,
-                #(#names: #types),*
-            ) -> ::core::option::Option<(::core::primitive::u32, #outputs)> #where_clause {
-                unsafe { ::perseq::section::retry(|| __attempt #turbofish(#slots, #(#names),*)) }
+        // With the parameters and the result of the function itself, in their registers: so the function jumps here, and saves no
+        // register for the sake of it.
+        Some(path) => {
+            let sig = Signature { ident: format_ident!("__refused", span = at), ..sig.clone() };
+            quote! {
+                #quiet
+                #[cold]
+                #[inline(never)]
+                #sig {
+                    let __retried = unsafe { ::perseq::section::retry(|| __attempt #turbofish(#slots, #(#names),*)) };
+                    let (__exit, __outputs) = match __retried {
+                        ::core::option::Option::Some(taken) => taken,
+                        ::core::option::Option::None => return #path(#(#args),*),
+                    };
+                    #exits
+                    #end
+                    #tail
+                }
             }
-        },
+        }
     };
     let refused = match &source.slow_path {
         None => quote!(unsafe { __slow #turbofish(#slots, #(#names),*) }),
-        Some(path) => {
-            let args = source.sig.inputs.iter().filter_map(|input| match input {
-                FnArg::Typed(arg) => match &*arg.pat {
-                    Pat::Ident(name) => Some(&name.ident),
-                    _ => None,
-                },
-                FnArg::Receiver(_) => None,
-            });
-            quote! {
-                match unsafe { __retry #turbofish(#slots, #(#names),*) } {
-                    ::core::option::Option::Some(taken) => taken,
-                    ::core::option::Option::None => return #path(#(#args),*),
-                }
-            }
+        Some(_) => {
+            let call = quote!(__refused #turbofish(#(#args),*));
+            if unsafety.is_some() { quote!(return unsafe { #call }) } else { quote!(return #call) }
         }
     };
     Ok(quote_spanned! {at=>

@@ -40,22 +40,37 @@
 //!   `PERSEQ=off` in the environment asks for the same.
 //!
 //! # Signal safety and threads
-//! Sequences, [`Counter`] and [`PerCpu::exclusive`] may be used in signal handlers, before `main`, in destructors of
+//! Sequences, [`Counter`], [`Gauge`], [`Histogram::record`] and [`PerCpu::exclusive`] may be used in signal handlers, before `main`, in destructors of
 //! thread-local values, and after `fork`. Creating a [`PerCpu`] may not be done in a signal handler. A thread must have
 //! thread-local storage of its own: one made by a raw `clone` that shares its parent's thread pointer, or the child of a
 //! `vfork`, may not use this crate (nor most of libc).
+//!
+//! # Features
+//! None is on by itself: the crate then needs `core` and `alloc`, and nothing but the kernel.
+//!
+//! - `std`: [`collections::family`](crate::collections), metrics by their labels.
+//! - `metrics`: module `metrics`, a recorder for the crate of that name.
+//! - `prometheus-client`: module `prometheus`, counters, gauges and histograms in place of that crate's.
+//! - `hdrhistogram`: snapshots of a [`Histogram`] as those of that crate.
 #![no_std]
 
+extern crate alloc;
 extern crate self as perseq;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 mod arch;
 pub mod collections;
 pub mod cpu;
 pub mod fence;
+#[cfg(any(feature = "metrics", feature = "prometheus-client"))]
+mod float;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 pub mod ops;
 mod percpu;
+#[cfg(feature = "prometheus-client")]
+pub mod prometheus;
 pub mod registration;
 #[doc(hidden)]
 pub mod section;
@@ -63,6 +78,8 @@ pub mod slice;
 mod sys;
 
 pub use collections::counter::{Counter, Counters};
+pub use collections::gauge::Gauge;
+pub use collections::histogram::Histogram;
 pub use fence::{fence, fence_all};
 pub use percpu::{ByCid, ByCpu, ExclusiveError, GatedIndex, Index, LazyPerCpu, PerCid, PerCpu};
 pub use registration::status::{Status, status};

@@ -124,7 +124,8 @@ pub fn run(subjects: &[&dyn Subject], disturbances: &[Disturbance]) -> Vec<Outco
         .map(|(at, subject)| Outcome {
             name: subject.name(),
             expected: run.changed[at].load(Ordering::Relaxed),
-            found: subject.sum() + run.taken[at].load(Ordering::Relaxed),
+            // What goes down too may be below 0 at either place.
+            found: subject.sum().wrapping_add(run.taken[at].load(Ordering::Relaxed)),
         })
         .collect()
 }

@@ -5,6 +5,7 @@
 
 mod array;
 mod list;
+mod metric;
 pub mod ops;
 mod ops_list;
 mod pair;
@@ -16,6 +17,7 @@ mod tally;
 
 pub use array::Array;
 pub use list::{List, Node};
+pub use metric::{Gauge, Histogram};
 pub use ops_list::OpsList;
 pub use pair::Pairs;
 pub use pool::Pool;

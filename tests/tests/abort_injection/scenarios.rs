@@ -10,7 +10,7 @@ use perseq::{Counter, Counters};
 use perseq_tests::cpus::Pinned;
 use perseq_tests::inject::{Scenario, Trap};
 use perseq_tests::structures::{
-    Array, CidTally, List, Node, Pairs, Pool, Queue, Ring, SlowTally, Stack, Tally,
+    Array, CidTally, Gauge, Histogram, List, Node, Pairs, Pool, Queue, Ring, SlowTally, Stack, Tally,
 };
 use perseq_tests::words::{Integer, Operation, Slots};
 
@@ -22,6 +22,9 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("Counter::reset", counter_reset),
         Scenario::new("Counters::add", counters_add),
         Scenario::new("the first Counters::add", counters_first),
+        Scenario::new("Gauge::add and Gauge::set", gauge),
+        Scenario::new("Histogram::record", histogram_record),
+        Scenario::new("the first Histogram::record", histogram_first),
         Scenario::new("a tally by CPU", tally_by_cpu),
         Scenario::new("a tally by concurrency id", tally_by_cid),
         Scenario::new("a tally that copies", tally_slowly),
@@ -118,6 +121,46 @@ fn counters_first(trap: &Trap) {
     let counters = Counters::<3>::new();
     trap.during(|| add_to(&counters, 1, 5), &|| add_to(&counters, 1, MUCH));
     assert_eq!(counters.sums(), [0, 5 + MUCH * trap.interferences(), 0]);
+}
+
+fn gauge(trap: &Trap) {
+    let gauge = Gauge::new();
+    gauge.prepare();
+    // What sets have returned, and not what they have set.
+    let net = Cell::new(0);
+    let set = |value| net.set(net.get() + gauge.set(value) - value);
+    let interference = || {
+        gauge.add(MUCH.cast_signed());
+        set(-5);
+    };
+    for value in [100, -100] {
+        trap.during(|| gauge.add(-1), &interference);
+        trap.during(|| set(value), &interference);
+    }
+    assert_eq!(net.get() + gauge.value(), (MUCH * trap.interferences()).cast_signed() - 2);
+}
+
+/// Both sequences of a record, under others in the same bucket and in another one.
+fn histogram(trap: &Trap, histogram: &Histogram) {
+    trap.during(|| histogram.record_n(5, 2), &|| {
+        histogram.record_n(6, 3);
+        histogram.record_n(MUCH, 1);
+    });
+    let (snapshot, others) = (histogram.snapshot(), trap.interferences());
+    let counts: Vec<u64> = snapshot.buckets().map(|bucket| bucket.count).collect();
+    let expected = if others > 0 { vec![2 + 3 * others, others] } else { vec![2] };
+    assert_eq!(counts, expected);
+    assert_eq!(snapshot.sum(), 10 + (18 + MUCH) * others);
+}
+
+fn histogram_record(trap: &Trap) {
+    let prepared = Histogram::new();
+    prepared.prepare();
+    histogram(trap, &prepared);
+}
+
+fn histogram_first(trap: &Trap) {
+    histogram(trap, &Histogram::new());
 }
 
 fn tally_by_cpu(trap: &Trap) {

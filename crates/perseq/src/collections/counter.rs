@@ -128,6 +128,11 @@ impl Counter {
     pub fn reset(&self) -> u64 {
         self.0.reset(0)
     }
+
+    /// As [`reset`](Self::reset), to `value`. The caller sees to it that no two happen at the same time.
+    pub(crate) fn replace(&self, value: u64) -> u64 {
+        self.0.replace(0, value)
+    }
 }
 
 impl Default for Counter {
@@ -212,7 +217,11 @@ impl<const N: usize> Counters<N> {
     /// # Panics
     /// If `which` is not below `N`.
     pub fn reset(&self, which: usize) -> u64 {
-        let beside = self.beside[which].swap(0, Ordering::Relaxed);
+        self.replace(which, 0)
+    }
+
+    fn replace(&self, which: usize, value: u64) -> u64 {
+        let beside = self.beside[which].swap(value, Ordering::Relaxed);
         self.splits(which).fold(beside, |sum, (word, baseline)| {
             let mut since = baseline.load(Ordering::Acquire);
             // Another round only if another reset took this very word meanwhile.

@@ -25,7 +25,8 @@ use crate::sys::AllocError;
 /// ```
 pub struct LazyPerCpu<T, I: Index = ByCpu> {
     base: AtomicPtr<u8>,
-    init: fn(u32) -> T,
+    /// Without one, items are zero, as their memory is anyway.
+    init: Option<fn(u32) -> T>,
     owns: PhantomData<PerCpu<T, I>>,
 }
 
@@ -33,7 +34,15 @@ impl<T, I: Index> LazyPerCpu<T, I> {
     /// Slots that will be initialised by `init`, with each slot's number.
     #[must_use]
     pub const fn new(init: fn(u32) -> T) -> Self {
-        Self { base: AtomicPtr::new(without_provenance_mut(I::UNMADE)), init, owns: PhantomData }
+        Self { base: AtomicPtr::new(without_provenance_mut(I::UNMADE)), init: Some(init), owns: PhantomData }
+    }
+
+    /// Slots whose items are zero. Making them touches no memory, so an item takes the pages that are used of it.
+    ///
+    /// # Safety
+    /// All bytes zero must be a `T`.
+    pub(crate) const unsafe fn zeroed() -> Self {
+        Self { base: AtomicPtr::new(without_provenance_mut(I::UNMADE)), init: None, owns: PhantomData }
     }
 
     /// The slots; the first call makes them, which a signal handler may not do.
@@ -76,7 +85,11 @@ impl<T, I: Index> LazyPerCpu<T, I> {
 
     #[cold]
     fn make(&self) -> Result<&PerCpu<T, I>, AllocError> {
-        let slots = ManuallyDrop::new(PerCpu::<T, I>::make(self.init)?);
+        let slots = ManuallyDrop::new(match self.init {
+            Some(init) => PerCpu::<T, I>::make(init)?,
+            // SAFETY: promised where there is no `init`.
+            None => unsafe { PerCpu::<T, I>::make_zeroed()? },
+        });
         let base = slots.base.as_ptr();
         let unmade = without_provenance_mut(I::UNMADE);
         if self.base.compare_exchange(unmade, base, Ordering::AcqRel, Ordering::Acquire).is_err() {

@@ -261,6 +261,19 @@ impl<T, I: Index> PerCpu<T, I> {
         Ok(slots)
     }
 
+    /// Makes the slots, each item zero.
+    ///
+    /// # Safety
+    /// All bytes zero must be a `T`.
+    pub(crate) unsafe fn make_zeroed() -> Result<Self, AllocError> {
+        let slots = Self { base: stripes::allocate(Self::SHAPE)?, owns: PhantomData };
+        for index in 0..slots.slots() {
+            // SAFETY: the slot is ours, and its memory is zero, which is an item.
+            unsafe { (*slots.at(index)).gate.ready() };
+        }
+        Ok(slots)
+    }
+
     /// The number of slots: one more than the highest possible CPU number.
     #[must_use]
     pub fn slots(&self) -> u32 {

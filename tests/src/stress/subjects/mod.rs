@@ -1,6 +1,7 @@
 //! What is put under stress: everything that is shipped, structures of every kind, and some that lack a protection.
 
 mod collections;
+mod metrics;
 mod ops;
 mod sums;
 mod unprotected;
@@ -8,9 +9,10 @@ mod unprotected;
 use perseq::Counter;
 
 use self::collections::{CountingList, CountingPool, CountingQueue, CountingRing, CountingStack};
+use self::metrics::Recorded;
 use self::ops::CountingOps;
 use super::Subject;
-use crate::structures::{CidTally, SlowTally, Tally};
+use crate::structures::{CidTally, Gauge, SlowTally, Tally};
 pub use unprotected::{Misplaced, Trespassed, Unfenced, Unprotected};
 
 /// Nodes, or items, of a collection. Few, so that it is empty now and then.
@@ -21,6 +23,8 @@ const NODES: usize = 8;
 pub fn all() -> Vec<Box<dyn Subject>> {
     vec![
         Box::new(Counter::new()),
+        Box::new(Gauge::new()),
+        Box::new(Recorded::default()),
         Box::new(Tally::new()),
         Box::new(CidTally::new()),
         Box::new(SlowTally::new()),

@@ -4,7 +4,9 @@
 mod counter;
 mod cpu;
 mod exclusive;
+mod histogram;
 mod list;
+mod metrics;
 mod pool;
 mod queue;
 mod ring;
@@ -16,6 +18,8 @@ use super::group::Group;
 pub const ALL: &[Group] = &[
     cpu::GROUP,
     counter::GROUP,
+    histogram::GROUP,
+    metrics::GROUP,
     exclusive::GROUP,
     list::GROUP,
     stack::GROUP,

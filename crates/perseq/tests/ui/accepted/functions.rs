@@ -61,6 +61,15 @@ sequence! {
         sum
     }
 
+    /// The same, unsafe, with exits, lifetimes, and a parameter that the tail consumes.
+    #[slow_path(enter_beside)]
+    unsafe fn enter_or_drop<'n, T: Clone>(total: &Stats, limit: u64, name: &'n str, item: Vec<T>) -> Option<(&'n str, Vec<T>)> {
+        let sum: u64 = total.sum;
+        if sum >= limit { return None; }
+        commit total.sum = sum + 1;
+        Some((name, item))
+    }
+
     #[must_use]
     #[allow(clippy::needless_return)]
     fn any_rust_after_the_section(total: &Stats, limit: u64) -> Option<String> {
@@ -75,6 +84,12 @@ sequence! {
         let half = sum.checked_div(2)?;
         Some(half.to_string())
     }
+}
+
+/// # Safety
+/// Any call is.
+unsafe fn enter_beside<'n, T: Clone>(_: &Stats, limit: u64, name: &'n str, item: Vec<T>) -> Option<(&'n str, Vec<T>)> {
+    (limit > 0).then_some((name, item))
 }
 
 fn main() {
@@ -92,6 +107,10 @@ fn main() {
     }
     let spare = AtomicU64::new(0);
     add(STATS.get(), 3, &spare);
+    let other = PerCpu::new(|_cpu| Total { sum: 0 });
+    // SAFETY: any call is.
+    let entered = |limit| unsafe { enter_or_drop(&other, limit, "name", vec![1_u8]) };
+    assert_eq!((entered(u64::MAX), entered(0)), (Some(("name", vec![1])), None));
     let by_cid: PerCpu<Total, ByCid> = PerCpu::by_cid(|_| Total { sum: 0 });
     assert_eq!(by_concurrency_id(&by_cid, 2), 2);
     assert!(with_a_name(STATS.get(), "by CPU").1 <= 3);
