@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use perseq::collections::histogram::buckets;
 use perseq::registration::Registered;
 use perseq::section::Slots;
 use perseq::{ExclusiveError, PerCpu, sequence, status};
@@ -163,6 +164,38 @@ fn a_thread_that_nobody_registered_meets_a_closed_gate_and_still_adds() {
         // SAFETY: guard slots can be read.
         assert_eq!(unsafe { *guard(&counts, index) }, [0; 4], "guard slot {index}");
     }
+}
+
+/// A fine histogram: a CPU's part of it is 1.7 MiB.
+static LARGE: perseq::Histogram<{ buckets(12) }> = perseq::Histogram::new();
+
+/// Pages of this process that are in memory.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("a file of /proc");
+    statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number")
+}
+
+#[test]
+fn a_large_histogram_takes_the_pages_that_are_used_and_no_stack() {
+    const NAME: &str = "a_large_histogram_takes_the_pages_that_are_used_and_no_stack";
+    if !child::is_child(NAME) {
+        // In a process of its own, whose memory no other test changes.
+        return child::run(NAME, &[]).assert_success();
+    }
+    let small = std::thread::Builder::new().stack_size(256 << 10);
+    let thread = small.spawn(|| {
+        // What the first record in any histogram takes.
+        perseq::Histogram::<{ buckets(3) }>::new().record(1);
+        let before = resident();
+        for value in [1000, 1_000_000] {
+            LARGE.record(value);
+        }
+        resident() - before
+    });
+    let grown = thread.expect("a thread").join().expect("a stack that is large enough");
+    assert!(grown <= 64, "{grown} pages for two values");
+    let snapshot = LARGE.snapshot();
+    assert_eq!((snapshot.count(), snapshot.sum()), (2, 1_001_000));
 }
 
 #[test]

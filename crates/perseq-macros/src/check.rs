@@ -630,7 +630,8 @@ impl<'a> Checker<'a> {
         };
         let len = measure(quote!(::perseq::section::array_len));
         let (live, shown) = self.show(&value);
-        let then = quote_spanned!(at.span()=> ::perseq::section::index_out_of_bounds(#shown, #len));
+        // Computed by the compiler even where it optimises nothing: `whole` would be on the stack.
+        let then = quote_spanned!(at.span()=> ::perseq::section::index_out_of_bounds(#shown, const { #len }));
         let exit = self.exit(live, then);
         let len = self.constant_of(len, format!("length of the array in {text}"));
         self.sequence.body.push(Inst::Bounds { index: value.clone(), len, exit });

@@ -83,10 +83,16 @@ impl<T, I: Index> LazyPerCpu<T, I> {
         Some(unsafe { &*(&raw const self.base).cast::<PerCpu<T, I>>() })
     }
 
+    /// Apart, as it has a `T` on the stack.
+    #[inline(never)]
+    fn initialised(init: fn(u32) -> T) -> Result<PerCpu<T, I>, AllocError> {
+        PerCpu::make(init)
+    }
+
     #[cold]
     fn make(&self) -> Result<&PerCpu<T, I>, AllocError> {
         let slots = ManuallyDrop::new(match self.init {
-            Some(init) => PerCpu::<T, I>::make(init)?,
+            Some(init) => Self::initialised(init)?,
             // SAFETY: promised where there is no `init`.
             None => unsafe { PerCpu::<T, I>::make_zeroed()? },
         });
