@@ -2,3 +2,5 @@
 
 pub mod counter;
 pub mod list;
+pub mod lock;
+pub mod mutex;
