@@ -3,11 +3,12 @@
 //! The thread moves between CPUs as the operations say, so the model keeps one collection for each.
 #![cfg(target_os = "linux")]
 
+use perseq::collections::mutex::Mutex;
 use perseq::{Counter, Counters};
 use perseq_tests::cases;
 use perseq_tests::cpus::{Pinned, allowed, move_to};
 use perseq_tests::slow_path;
-use perseq_tests::structures::{CidTally, List, Node, Pairs, Ring, Stack, Tally};
+use perseq_tests::structures::{CidTally, Guard, List, Locks, Node, Pairs, Ring, Stack, Tally};
 use proptest::prelude::*;
 
 /// One operation; what the number means is up to the structure.
@@ -182,6 +183,49 @@ fn pairs_agree_with_a_vec() {
 }
 
 #[test]
+fn locks_agree_with_booleans() {
+    check("locks_agree_with_booleans", |operations| {
+        let mut here = Here::new();
+        let locks = Locks::new();
+        // The guards there are, and the numbers behind the locks.
+        let mut guards: Vec<Option<Guard<'_>>> = (0..here.count()).map(|_| None).collect();
+        let mut numbers = vec![0_u64; here.count()];
+        for op in operations {
+            let (at, taken) = match op {
+                Op::Put(value) if value % 2 == 0 && guards[here.at].is_none() => {
+                    (here.at, Some(locks.lock()))
+                }
+                Op::Put(_) => (here.at, locks.try_lock()),
+                Op::Remote(cpu, _) => {
+                    let (at, cpu) = here.choose(cpu);
+                    (at, locks.try_lock_on(cpu).expect("a slot"))
+                }
+                Op::Get => (here.at, None),
+                Op::Drain(cpu) => (here.choose(cpu).0, None),
+                Op::Move(cpu) => {
+                    here.go(cpu);
+                    continue;
+                }
+            };
+            if matches!(op, Op::Get | Op::Drain(_)) {
+                guards[at] = None;
+                continue;
+            }
+            prop_assert_eq!(taken.is_some(), guards[at].is_none());
+            if let Some(mut guard) = taken {
+                prop_assert_eq!((guard.cpu(), *guard), (here.cpus[at], numbers[at]));
+                *guard += 1;
+                numbers[at] += 1;
+                guards[at] = Some(guard);
+            }
+        }
+        drop(guards);
+        prop_assert_eq!(locks.into_sum(), numbers.iter().sum::<u64>());
+        Ok(())
+    });
+}
+
+#[test]
 fn counts_agree_with_numbers() {
     check("counts_agree_with_numbers", |operations| {
         let mut here = Here::new();
@@ -232,18 +276,23 @@ fn threads_that_share_slots_do_not_race() {
     // Miri sees any access that the gates do not order.
     let rounds = if cfg!(miri) { 8 } else { 2000 };
     let (tally, pairs, stack, counter) = (Tally::new(), Pairs::new(), Stack::<64>::new(), Counter::new());
+    let (locks, mutex) = (Locks::new(), Mutex::new(0));
     let mut nodes = [const { Node::new(0) }; 4];
     let list = List::new();
     nodes.iter_mut().for_each(|node| list.push(node));
     std::thread::scope(|scope| {
         for thread in 0..3 {
             let (tally, pairs, stack, counter, list) = (&tally, &pairs, &stack, &counter, &list);
+            let (locks, mutex) = (&locks, &mutex);
             scope.spawn(move || {
                 for round in 0..rounds {
                     let slot = round % tally.slots();
                     tally.add(1);
                     tally.add_to(slot, 1);
                     counter.add(1);
+                    *locks.lock() += 1;
+                    *locks.lock_on(slot).expect("a slot") += 1;
+                    *mutex.lock() += 1;
                     pairs.set(slot, u64::from(thread + round), || ()).expect("a slot");
                     let (first, second) = pairs.read();
                     assert_eq!(first, !second);
@@ -258,6 +307,7 @@ fn threads_that_share_slots_do_not_race() {
         }
     });
     assert_eq!((tally.sum(), counter.sum()), (6 * u64::from(rounds), 3 * u64::from(rounds)));
+    assert_eq!((locks.into_sum(), mutex.into_inner()), (6 * u64::from(rounds), 3 * rounds));
     assert_eq!(list.drain().len(), 4);
     slow_path::passes("threads_that_share_slots_do_not_race");
 }

@@ -10,15 +10,27 @@ use perseq_tests::skip::{sequences_run, skip};
 use perseq_tests::stress::Disturbance::{
     self, Churn, Exclusive, Forks, Hotplug as Offline, Migration, Resets, Signals,
 };
-use perseq_tests::stress::subjects::{CountingList, Trespassed, Unfenced, Unprotected};
+use perseq_tests::stress::subjects::{
+    CountingList, TornLocks, Trespassed, TriedLocks, TriedMutex, Unfenced, Unprotected, WaitedLocks,
+    WaitedMutex,
+};
 use perseq_tests::stress::{Outcome, Subject, duration, run};
 use perseq_tests::structures::{CidTally, SlowTally, Tally};
 
 /// Puts every structure under `disturbances`.
 fn sums_are_exact(disturbances: &[Disturbance]) {
-    let subjects: [&dyn Subject; 5] =
-        [&Counter::new(), &Tally::new(), &CidTally::new(), &SlowTally::new(), &CountingList::new()];
-    for Outcome { name, expected, found } in run(&subjects, disturbances) {
+    let (locks, mutex) = (TriedLocks::default(), TriedMutex::default());
+    let (counter, tally, by_cid, slow, list) =
+        (Counter::new(), Tally::new(), CidTally::new(), SlowTally::new(), CountingList::new());
+    are_exact(&[&counter, &tally, &by_cid, &slow, &list, &locks, &mutex], disturbances);
+    // A handler, or a child, must not wait for what the thread it interrupts, or a thread that it lacks, holds.
+    if !disturbances.iter().any(|disturbance| matches!(disturbance, Signals | Forks)) {
+        are_exact(&[&WaitedLocks::default(), &WaitedMutex::default()], disturbances);
+    }
+}
+
+fn are_exact(subjects: &[&dyn Subject], disturbances: &[Disturbance]) {
+    for Outcome { name, expected, found } in run(subjects, disturbances) {
         assert!(expected > 0, "nothing was done to {name}");
         assert_eq!(found, expected, "{name} under {disturbances:?}");
     }
@@ -111,6 +123,11 @@ fn the_first_additions_of_many_threads_are_all_counted() {
 #[test]
 fn the_same_stress_makes_an_unprotected_count_lose_updates() {
     sum_is_wrong(&Unprotected::default(), &[Signals, Migration]);
+}
+
+#[test]
+fn the_same_stress_makes_a_lock_without_a_sequence_let_two_in() {
+    sum_is_wrong(&TornLocks::default(), &[Signals, Migration]);
 }
 
 /// For controls that need a slot to be changed from another CPU.

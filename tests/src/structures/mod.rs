@@ -4,12 +4,14 @@
 //! attempts, however often a test uses it.
 
 mod list;
+mod lock;
 mod pair;
 mod ring;
 mod stack;
 mod tally;
 
 pub use list::{List, Node};
+pub use lock::{Guard, Locks};
 pub use pair::Pairs;
 pub use ring::Ring;
 pub use stack::Stack;

@@ -5,18 +5,19 @@ mod counter;
 mod cpu;
 mod exclusive;
 mod list;
+mod lock;
 
 use super::group::Group;
 
 /// Every group, in the order of the reports.
-pub const ALL: &[Group] = &[cpu::GROUP, counter::GROUP, exclusive::GROUP, list::GROUP];
+pub const ALL: &[Group] = &[cpu::GROUP, counter::GROUP, exclusive::GROUP, list::GROUP, lock::GROUP];
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::bench::group::{Setup, Threads};
+    use crate::bench::group::Setup;
 
     #[test]
     fn every_row_of_a_group_can_be_told_from_the_others() {
@@ -25,8 +26,12 @@ mod tests {
             let field = (group.build)(&setup);
             let mut seen = HashSet::new();
             for contestant in &field.contestants {
-                let alone = contestant.threads != Threads::All;
-                assert!(seen.insert((contestant.name, contestant.variant, alone)), "{}", contestant.label());
+                let threads = contestant.threads.measured(usize::MAX);
+                assert!(
+                    seen.insert((contestant.name, contestant.variant, threads)),
+                    "{}",
+                    contestant.label()
+                );
             }
             assert!(seen.iter().any(|(name, ..)| *name == group.reference), "{}", group.name);
         }
