@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use perseq::collections::mutex::Mutex;
 use perseq::collections::pool::PoolBox;
 use perseq::collections::ring::AppendError;
 use perseq::{Counter, Counters};
@@ -14,7 +15,7 @@ use perseq_tests::cases;
 use perseq_tests::cpus::{Pinned, allowed, move_to};
 use perseq_tests::slow_path;
 use perseq_tests::structures::{
-    CidTally, Gauge, Histogram, List, Node, Pairs, Pool, Queue, Ring, Stack, Tally,
+    CidTally, Gauge, Guard, Histogram, List, Locks, Node, Pairs, Pool, Queue, Ring, Stack, Tally,
 };
 use proptest::prelude::*;
 
@@ -321,6 +322,49 @@ fn pairs_agree_with_a_vec() {
 }
 
 #[test]
+fn locks_agree_with_booleans() {
+    check("locks_agree_with_booleans", |operations| {
+        let mut here = Here::new();
+        let locks = Locks::new();
+        // The guards there are, and the numbers behind the locks.
+        let mut guards: Vec<Option<Guard<'_>>> = (0..here.count()).map(|_| None).collect();
+        let mut numbers = vec![0_u64; here.count()];
+        for op in operations {
+            let (at, taken) = match op {
+                Op::Put(value) if value % 2 == 0 && guards[here.at].is_none() => {
+                    (here.at, Some(locks.lock()))
+                }
+                Op::Put(_) => (here.at, locks.try_lock()),
+                Op::Remote(cpu, _) => {
+                    let (at, cpu) = here.choose(cpu);
+                    (at, locks.try_lock_on(cpu).expect("a slot"))
+                }
+                Op::Get => (here.at, None),
+                Op::Drain(cpu) => (here.choose(cpu).0, None),
+                Op::Move(cpu) => {
+                    here.go(cpu);
+                    continue;
+                }
+            };
+            if matches!(op, Op::Get | Op::Drain(_)) {
+                guards[at] = None;
+                continue;
+            }
+            prop_assert_eq!(taken.is_some(), guards[at].is_none());
+            if let Some(mut guard) = taken {
+                prop_assert_eq!((guard.cpu(), *guard), (here.cpus[at], numbers[at]));
+                *guard += 1;
+                numbers[at] += 1;
+                guards[at] = Some(guard);
+            }
+        }
+        drop(guards);
+        prop_assert_eq!(locks.into_sum(), numbers.iter().sum::<u64>());
+        Ok(())
+    });
+}
+
+#[test]
 fn counts_agree_with_numbers() {
     check("counts_agree_with_numbers", |operations| {
         let mut here = Here::new();
@@ -437,6 +481,7 @@ fn threads_that_share_slots_do_not_race() {
     let rounds = if cfg!(miri) { 8 } else { 2000 };
     let (tally, pairs, counter) = (Tally::new(), Pairs::new(), Counter::new());
     let (gauge, histogram) = (Gauge::new(), Histogram::new());
+    let (locks, mutex) = (Locks::new(), Mutex::new(0));
     let (stack, queue, ring) = (Stack::<u64, 64>::new(), Queue::<Box<u32>, 64>::new(), Ring::<128>::new());
     let (pool, read) = (Pool::<u32>::new(4), AtomicU64::new(0));
     let mut nodes = [const { Node::new(0) }; 4];
@@ -445,7 +490,7 @@ fn threads_that_share_slots_do_not_race() {
     std::thread::scope(|scope| {
         for thread in 0..3 {
             let (tally, pairs, counter, list) = (&tally, &pairs, &counter, &list);
-            let (gauge, histogram) = (&gauge, &histogram);
+            let (gauge, histogram, locks, mutex) = (&gauge, &histogram, &locks, &mutex);
             let (stack, queue, ring, pool, read) = (&stack, &queue, &ring, &pool, &read);
             scope.spawn(move || {
                 for round in 0..rounds {
@@ -459,6 +504,9 @@ fn threads_that_share_slots_do_not_race() {
                     if round % 4 == 0 {
                         assert!(histogram.snapshot().count() > u64::from(round));
                     }
+                    *locks.lock() += 1;
+                    *locks.lock_on(slot).expect("a slot") += 1;
+                    *mutex.lock() += 1;
                     pairs.set(slot, u64::from(thread + round), || ()).expect("a slot");
                     let (first, second) = pairs.read();
                     assert_eq!(first, !second);
@@ -485,6 +533,7 @@ fn threads_that_share_slots_do_not_race() {
     });
     assert_eq!((tally.sum(), counter.sum()), (6 * u64::from(rounds), 3 * u64::from(rounds)));
     assert_eq!((gauge.value(), histogram.snapshot().sum()), (-1, 6 * u64::from(rounds)));
+    assert_eq!((locks.into_sum(), mutex.into_inner()), (6 * u64::from(rounds), 3 * rounds));
     assert_eq!(list.drain().len(), 4);
     let rest = ring.inner().reader().expect("nobody else reads").read_all(|_, _| ()) as u64;
     assert_eq!(read.into_inner().wrapping_add(rest), 0, "each record is read once");

@@ -11,13 +11,19 @@ use perseq_tests::skip::{sequences_run, skip};
 use perseq_tests::stress::Disturbance::{
     self, Churn, Exclusive, Forks, Hotplug as Offline, Migration, Resets, Signals,
 };
-use perseq_tests::stress::subjects::{self, Misplaced, Trespassed, Unfenced, Unprotected};
+use perseq_tests::stress::subjects::{self, Misplaced, TornLocks, Trespassed, Unfenced, Unprotected};
 use perseq_tests::stress::{Outcome, Subject, duration, run};
 use perseq_tests::structures::{Gauge, Tally};
 
 /// Puts every structure under `disturbances`.
 fn sums_are_exact(disturbances: &[Disturbance]) {
-    let subjects = subjects::all();
+    are_exact(&subjects::all(), disturbances);
+    if !disturbances.iter().any(|disturbance| matches!(disturbance, Signals | Forks)) {
+        are_exact(&subjects::waiting(), disturbances);
+    }
+}
+
+fn are_exact(subjects: &[Box<dyn Subject>], disturbances: &[Disturbance]) {
     let subjects: Vec<&dyn Subject> = subjects.iter().map(|subject| &**subject).collect();
     for Outcome { name, expected, found } in run(&subjects, disturbances) {
         assert!(expected > 0, "nothing was done to {name}");
@@ -165,6 +171,11 @@ fn the_same_sets_leave_wrong_values_in_what_lets_all_threads_set_at_once() {
 #[test]
 fn the_same_stress_makes_an_unprotected_count_lose_updates() {
     sum_is_wrong(&Unprotected::default(), &[Signals, Migration]);
+}
+
+#[test]
+fn the_same_stress_makes_a_lock_without_a_sequence_let_two_in() {
+    sum_is_wrong(&TornLocks::default(), &[Signals, Migration]);
 }
 
 /// For controls that need a slot to be changed from another CPU.

@@ -41,12 +41,13 @@ pub fn extend<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// A request that stands until this is dropped.
-struct Extension(NonNull<SliceCtrl>);
+#[derive(Debug)]
+pub(crate) struct Extension(NonNull<SliceCtrl>);
 
 impl Extension {
     /// `None` where there is nothing to ask for, and inside an extension that was asked for already.
     #[inline]
-    fn request() -> Option<Self> {
+    pub(crate) fn request() -> Option<Self> {
         let ctrl = registration::slice_ctrl()?;
         let at = ctrl.as_ptr();
         // SAFETY: the calling thread's own area. Volatile, because the kernel writes it between any two instructions.

@@ -5,6 +5,7 @@
 
 mod array;
 mod list;
+mod lock;
 mod metric;
 pub mod ops;
 mod ops_list;
@@ -17,6 +18,7 @@ mod tally;
 
 pub use array::Array;
 pub use list::{List, Node};
+pub use lock::{Guard, Locks};
 pub use metric::{Gauge, Histogram};
 pub use ops_list::OpsList;
 pub use pair::Pairs;

@@ -10,7 +10,7 @@ use perseq::{Counter, Counters};
 use perseq_tests::cpus::Pinned;
 use perseq_tests::inject::{Scenario, Trap};
 use perseq_tests::structures::{
-    Array, CidTally, Gauge, Histogram, List, Node, Pairs, Pool, Queue, Ring, SlowTally, Stack, Tally,
+    Array, CidTally, Gauge, Histogram, List, Locks, Node, Pairs, Pool, Queue, Ring, SlowTally, Stack, Tally,
 };
 use perseq_tests::words::{Integer, Operation, Slots};
 
@@ -32,6 +32,9 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("a push on a list", list_push),
         Scenario::new("a pop from a list", list_pop),
         Scenario::new("a list taken whole", list_pop_all),
+        Scenario::new("a lock", lock),
+        Scenario::new("a lock that is tried", try_lock),
+        Scenario::new("a lock that is held", try_held_lock),
         Scenario::new("a pair of words read at once", pair_read),
         Scenario::new("an item of an array", array_get),
         Scenario::new("a push of a word on a stack", |trap| stack_push::<usize>(trap, usize::from)),
@@ -251,6 +254,46 @@ fn list_pop_all(trap: &Trap) {
     let first = trap.interferences_first();
     assert_eq!(popped.count() as u64, 3 + first, "what was there when the list was taken");
     assert_eq!(list.drain().len() as u64, trap.interferences() - first, "what came later");
+}
+
+fn lock(trap: &Trap) {
+    let pinned = Pinned::first();
+    let locks = Locks::new();
+    // It does not wait: behind its commit the lock is ours.
+    let times = Cell::new(0);
+    let mut guard = trap.during(|| locks.lock(), &|| {
+        if let Some(mut number) = locks.try_lock() {
+            *number += MUCH;
+            times.set(times.get() + 1);
+        }
+    });
+    assert_eq!(times.get(), trap.interferences_first(), "two have it, or nobody");
+    assert_eq!(guard.cpu(), pinned.cpu);
+    *guard += 1;
+    drop(guard);
+    assert_eq!(locks.into_sum(), 1 + MUCH * times.get());
+}
+
+fn try_lock(trap: &Trap) {
+    let pinned = Pinned::first();
+    let locks = Locks::new();
+    // What the interference takes it keeps.
+    let kept = RefCell::new(Vec::with_capacity(64));
+    let mine = trap.during(|| locks.try_lock(), &|| kept.borrow_mut().push(locks.try_lock()));
+    let others = kept.into_inner();
+    let has: Vec<bool> = others.iter().map(Option::is_some).collect();
+    let first = trap.interferences_first() as usize;
+    assert!(has.iter().enumerate().all(|(at, has)| *has == (at == 0 && first > 0)), "{has:?} after {first}");
+    assert_eq!(mine.map(|guard| guard.cpu()), (first == 0).then_some(pinned.cpu));
+}
+
+fn try_held_lock(trap: &Trap) {
+    let _pinned = Pinned::first();
+    let locks = Locks::new();
+    let held = RefCell::new(locks.try_lock());
+    assert!(held.borrow().is_some());
+    let mine = trap.during(|| locks.try_lock(), &|| *held.borrow_mut() = None);
+    assert_eq!(mine.is_some(), trap.interferences_first() > 0, "what the last attempt saw");
 }
 
 fn pair_read(trap: &Trap) {

@@ -100,6 +100,8 @@ pub enum Threads {
     One,
     /// One on every CPU, all of them measured.
     All,
+    /// So many, spread over all CPUs in turn, all of them measured: more than there are CPUs to run them.
+    Many(usize),
     /// One that is measured, on the first CPU, and a companion that keeps the second one busy.
     Beside,
 }
@@ -109,8 +111,9 @@ impl Threads {
     pub fn participants(self, cpus: usize) -> Result<usize, String> {
         match self {
             Self::One => Ok(1),
-            Self::All | Self::Beside if cpus < 2 => Err("needs two CPUs".to_owned()),
+            Self::All | Self::Beside | Self::Many(_) if cpus < 2 => Err("needs two CPUs".to_owned()),
             Self::All => Ok(cpus),
+            Self::Many(threads) => Ok(threads),
             Self::Beside => Ok(2),
         }
     }
@@ -120,6 +123,7 @@ impl Threads {
         match self {
             Self::One | Self::Beside => 1,
             Self::All => cpus,
+            Self::Many(threads) => threads,
         }
     }
 }
@@ -128,7 +132,7 @@ impl Threads {
 pub struct Seat {
     /// Which of the participating threads this is, from 0.
     pub index: usize,
-    /// The CPUs of all seats, in the order of their indexes.
+    /// The CPUs to measure on. Seat `index` is on the one of that index, and those beyond begin at the first again.
     pub cpus: Arc<[u32]>,
 }
 
@@ -198,5 +202,6 @@ mod tests {
         assert!(Threads::All.participants(1).is_err());
         assert!(Threads::Beside.participants(1).is_err());
         assert_eq!(Threads::Beside.measured(4), 1);
+        assert_eq!((Threads::Many(9).participants(4), Threads::Many(9).measured(4)), (Ok(9), 9));
     }
 }

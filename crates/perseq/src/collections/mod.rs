@@ -7,6 +7,8 @@ pub mod gauge;
 pub mod histogram;
 mod item;
 pub mod list;
+pub mod lock;
+pub mod mutex;
 pub mod pool;
 pub mod queue;
 pub mod ring;

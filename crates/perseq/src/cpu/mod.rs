@@ -19,12 +19,18 @@ use crate::{arch, registration, sys};
 #[inline]
 #[must_use]
 pub fn current() -> u32 {
-    // SAFETY: the thread's own area, or the one that says −1. Volatile, because the kernel writes it.
-    let cpu = unsafe { (&raw const (*arch::thread_area()).cpu_id).read_volatile() };
+    let cpu = in_area();
     if cpu.cast_signed() < 0 {
         return current_slow();
     }
     cpu
+}
+
+/// What the calling thread's area says of the CPU it runs on: negative, as a signed number, if it is not registered.
+#[inline]
+pub(crate) fn in_area() -> u32 {
+    // SAFETY: the thread's own area, or the one that says −1. Volatile, because the kernel writes it.
+    unsafe { (&raw const (*arch::thread_area()).cpu_id).read_volatile() }
 }
 
 #[cold]

@@ -310,6 +310,17 @@ impl<T, I: Index> PerCpu<T, I> {
         (0..this.slots()).filter_map(|index| this.item(index)).map(|mut item| unsafe { item.as_mut() })
     }
 
+    /// The item of slot `index`, without a look at how many there are.
+    ///
+    /// # Safety
+    /// There must be such a slot.
+    #[inline]
+    pub(crate) unsafe fn item_unchecked(&self, index: u32) -> NonNull<T> {
+        // SAFETY: an address inside a slot that exists is not null.
+        unsafe { NonNull::new_unchecked(&raw mut (*self.at(index)).value) }
+    }
+
+    #[inline]
     fn at(&self, index: u32) -> *mut Slot<T, I> {
         self.base.as_ptr().wrapping_add((index as usize) << Self::SHIFT).cast()
     }
@@ -353,6 +364,21 @@ impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
         let result = f(unsafe { item.as_mut() });
         drop(owned);
         Ok(result)
+    }
+
+    /// The items, slot by slot, without those of abandoned slots.
+    pub(crate) fn into_items(self) -> impl Iterator<Item = T> {
+        (0..self.slots()).filter_map(move |index| {
+            let slot = self.at(index);
+            // SAFETY: nobody else has the slots any more. An item is moved out once, as its gate is retired, which keeps it
+            // from being dropped with the slots too.
+            unsafe {
+                (*slot).gate.is_ready().then(|| {
+                    (*slot).gate.retire();
+                    (&raw const (*slot).value).read()
+                })
+            }
+        })
     }
 
     /// [`exclusive`](Self::exclusive) without a reference, for items whose words other threads read meanwhile.

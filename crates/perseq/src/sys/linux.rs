@@ -1,5 +1,6 @@
 //! Linux, by system calls that leave `errno` alone, or inside of an [`ErrnoKept`].
 
+use core::num::NonZeroU32;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::AtomicU32;
 
@@ -56,6 +57,28 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, milliseconds: u32) {
 pub(crate) fn wake_all(word: &AtomicU32) {
     // The only errors are bad addresses, which a reference is not.
     let _ = futex::wake(word, futex::Flags::PRIVATE, i32::MAX.unsigned_abs());
+}
+
+/// As [`wait`], by a thread that only those wakes reach that name one of its `groups`.
+pub(crate) fn wait_in(word: &AtomicU32, expected: u32, milliseconds: u32, groups: NonZeroU32) {
+    const SECOND: u64 = 1_000_000_000;
+    // Unlike that of a plain wait this timeout is a time of the clock.
+    let until = monotonic_nanos().saturating_add(u64::from(milliseconds) * 1_000_000);
+    let until = rustix::fs::Timespec {
+        tv_sec: (until / SECOND).cast_signed(),
+        tv_nsec: (until % SECOND).try_into().unwrap_or(0),
+    };
+    let _ = futex::wait_bitset(word, futex::Flags::PRIVATE, expected, Some(&until), groups);
+}
+
+/// Wakes one who waits on `word` by [`wait_in`] in one of `groups`; says whether there was one.
+pub(crate) fn wake_one_in(word: &AtomicU32, groups: NonZeroU32) -> bool {
+    futex::wake_bitset(word, futex::Flags::PRIVATE, 1, groups).is_ok_and(|woken| woken > 0)
+}
+
+/// Lets other threads have the CPU, if there are any.
+pub(crate) fn yield_now() {
+    rustix::thread::sched_yield();
 }
 
 /// Maps `len` bytes of zeros that can be read, starting on a page.

@@ -2,6 +2,7 @@
 
 extern crate std;
 
+use core::num::NonZeroU32;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::alloc::{Layout, alloc_zeroed, dealloc};
@@ -49,6 +50,21 @@ pub(crate) fn wait(_word: &AtomicU32, _expected: u32, _milliseconds: u32) {
 
 /// Nobody sleeps in [`wait`].
 pub(crate) fn wake_all(_word: &AtomicU32) {}
+
+/// As [`wait`].
+pub(crate) fn wait_in(word: &AtomicU32, expected: u32, milliseconds: u32, _groups: NonZeroU32) {
+    wait(word, expected, milliseconds);
+}
+
+/// Nobody sleeps: everybody looks again.
+pub(crate) fn wake_one_in(_word: &AtomicU32, _groups: NonZeroU32) -> bool {
+    true
+}
+
+/// Lets other threads have the CPU, if there are any.
+pub(crate) fn yield_now() {
+    std::thread::yield_now();
+}
 
 fn layout(len: usize) -> Result<Layout, AllocError> {
     Layout::from_size_align(len.max(1), PAGE).map_err(|_| AllocError)

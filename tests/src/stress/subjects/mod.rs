@@ -1,6 +1,7 @@
 //! What is put under stress: everything that is shipped, structures of every kind, and some that lack a protection.
 
 mod collections;
+mod locks;
 mod metrics;
 mod ops;
 mod sums;
@@ -9,11 +10,12 @@ mod unprotected;
 use perseq::Counter;
 
 use self::collections::{CountingList, CountingPool, CountingQueue, CountingRing, CountingStack};
+use self::locks::{TriedLocks, TriedMutex, WaitedLocks, WaitedMutex};
 use self::metrics::Recorded;
 use self::ops::CountingOps;
 use super::Subject;
 use crate::structures::{CidTally, Gauge, SlowTally, Tally};
-pub use unprotected::{Misplaced, Trespassed, Unfenced, Unprotected};
+pub use unprotected::{Misplaced, TornLocks, Trespassed, Unfenced, Unprotected};
 
 /// Nodes, or items, of a collection. Few, so that it is empty now and then.
 const NODES: usize = 8;
@@ -35,7 +37,16 @@ pub fn all() -> Vec<Box<dyn Subject>> {
         Box::new(CountingQueue::<[u64; 2]>::new()),
         Box::new(CountingRing::default()),
         Box::new(CountingPool::new()),
+        Box::new(TriedLocks::default()),
+        Box::new(TriedMutex::default()),
         Box::new(CountingOps::by_cpu()),
         Box::new(CountingOps::by_cid()),
     ]
+}
+
+/// What waits: not for handlers, which must not wait for what the thread that they interrupt holds, nor for children of a fork, which
+/// lack the thread that does.
+#[must_use]
+pub fn waiting() -> Vec<Box<dyn Subject>> {
+    vec![Box::new(WaitedLocks::default()), Box::new(WaitedMutex::default())]
 }

@@ -6,7 +6,33 @@ use perseq::PerCpu;
 use perseq::ops::{self, Outcome, Relaxed};
 
 use super::Subject;
+use super::locks::count;
 use crate::structures::SlowTally;
+
+/// A lock for each CPU that is taken by a load and a store, and no sequence around them.
+#[derive(Default)]
+pub struct TornLocks([(AtomicU32, AtomicU64); 32]);
+
+impl Subject for TornLocks {
+    fn name(&self) -> &'static str {
+        "locks that are not taken by a sequence"
+    }
+    fn change(&self) -> u64 {
+        let (word, number) = &self.0[perseq::cpu::current() as usize % 32];
+        if std::hint::black_box(word.load(Ordering::Relaxed)) != 0 {
+            return 0;
+        }
+        word.store(1, Ordering::Relaxed);
+        let mut value = number.load(Ordering::Relaxed);
+        let by = count(&mut value);
+        number.store(value, Ordering::Relaxed);
+        word.store(0, Ordering::Release);
+        by
+    }
+    fn sum(&self) -> u64 {
+        self.0.iter().map(|(_, number)| number.load(Ordering::Relaxed)).sum()
+    }
+}
 
 /// A count for each CPU without any protection: load, add, store.
 #[derive(Default)]

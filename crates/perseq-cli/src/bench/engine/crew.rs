@@ -4,13 +4,20 @@
 //! several, it writes an order, lets the others out of a barrier that they sleep in, and all who take part
 //! start together from a second one that spins. The first who has run its batches stops the rest, so that at no
 //! time a thread is measured whose rivals have finished.
+//!
+//! A crowd, more threads than CPUs, is hired for one run: it would disturb the others even asleep, by being woken for every order. It runs
+//! for a given time, as its threads take turns of milliseconds, and its figure comes from all that it has done.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bench::group::{Contestant, Op, Seat, Threads};
 use crate::sys;
+
+/// How long a crowd runs in place of each batch.
+const SPELL: Duration = Duration::from_micros(2500);
 
 /// What the threads share.
 pub struct Crew<'a> {
@@ -146,6 +153,37 @@ impl<'a> Crew<'a> {
         self.contestants.iter().enumerate().map(set_up).collect()
     }
 
+    /// Runs a contestant on `threads` threads that share the CPUs.
+    fn crowd(&self, threads: usize, batches: Batches) -> Run {
+        let contestant = &self.contestants[batches.contestant];
+        let (start, stop) = (Barrier::new(threads + 1), AtomicBool::new(false));
+        thread::scope(|scope| {
+            let member = |index: usize| {
+                let (start, stop) = (&start, &stop);
+                scope.spawn(move || {
+                    let _guard = EndTogether;
+                    let cpu = index % self.cpus.len();
+                    if sys::pin(&self.cpus[cpu..=cpu]).is_err() {
+                        self.unpinned.store(true, Ordering::Relaxed);
+                    }
+                    let seat = Seat { index, cpus: Arc::clone(&self.cpus) };
+                    let mut op = (contestant.make)(&seat).expect("other seats could set it up");
+                    start.wait();
+                    run(&mut op, Batches { batches: u64::MAX, ..batches }, stop, false).operations
+                })
+            };
+            let members: Vec<_> = (0..threads).map(member).collect();
+            start.wait();
+            let began = Instant::now();
+            thread::sleep(SPELL * u32::try_from(batches.batches).unwrap_or(u32::MAX));
+            stop.store(true, Ordering::Relaxed);
+            let time = began.elapsed();
+            let done = members.into_iter().map(|member| member.join().expect("a panic ends the process"));
+            let operations: u64 = done.sum();
+            Run { ns: time.as_nanos() as f64 * threads as f64 / operations as f64, operations }
+        })
+    }
+
     fn take_part(&self, index: usize, participants: usize, batches: Batches, ops: &mut [Option<Op>]) {
         let op = ops[batches.contestant].as_mut().expect("only what every seat could set up is run");
         self.ready.fetch_add(1, Ordering::AcqRel);
@@ -165,6 +203,9 @@ impl Leader<'_> {
         let crew = self.crew;
         let cpus = crew.cpus.len();
         let threads = crew.threads(batches);
+        if let Threads::Many(threads) = threads {
+            return crew.crowd(threads, batches);
+        }
         let participants = threads.participants(cpus).unwrap_or(1);
         if participants == 1 {
             let op = self.ops[batches.contestant].as_mut().expect("only what could be set up is run");

@@ -271,6 +271,19 @@ mod tests {
     }
 
     #[test]
+    fn a_crowd_loses_no_operation() {
+        let total: &AtomicU64 = lanes::forever(AtomicU64::new(0));
+        let crowd = Contestant::new("crowd", "", Threads::Many(5), hot::UPDATES, move |_| {
+            Ok(updates!(Eight, |_i| total.fetch_add(1, Ordering::Relaxed)))
+        });
+        let crowd = crowd.counted_by(|| total.load(Ordering::Relaxed));
+        match &measured(vec![crowd]).unwrap().results[0] {
+            Ok(summary) => assert!(summary.median > 0.0),
+            Err(reason) => assert_eq!(reason, "needs two CPUs"),
+        }
+    }
+
+    #[test]
     fn what_cannot_run_is_skipped_with_its_reason() {
         let absent = Contestant::new("absent", "", Threads::One, 1, |_| Err("not here".to_owned()));
         let results = measured(vec![absent, counter(Threads::One, 0)]).unwrap().results;

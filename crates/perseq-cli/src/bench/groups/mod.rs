@@ -6,6 +6,7 @@ mod cpu;
 mod exclusive;
 mod histogram;
 mod list;
+mod lock;
 mod metrics;
 mod pool;
 mod queue;
@@ -26,6 +27,7 @@ pub const ALL: &[Group] = &[
     ring::GROUP,
     queue::GROUP,
     pool::GROUP,
+    lock::GROUP,
 ];
 
 #[cfg(test)]
@@ -33,7 +35,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::bench::group::{Setup, Threads};
+    use crate::bench::group::Setup;
 
     #[test]
     fn every_row_of_a_group_can_be_told_from_the_others() {
@@ -42,8 +44,12 @@ mod tests {
             let field = (group.build)(&setup);
             let mut seen = HashSet::new();
             for contestant in &field.contestants {
-                let alone = contestant.threads != Threads::All;
-                assert!(seen.insert((contestant.name, contestant.variant, alone)), "{}", contestant.label());
+                let threads = contestant.threads.measured(usize::MAX);
+                assert!(
+                    seen.insert((contestant.name, contestant.variant, threads)),
+                    "{}",
+                    contestant.label()
+                );
             }
             assert!(seen.iter().any(|(name, ..)| *name == group.reference), "{}", group.name);
         }
