@@ -18,7 +18,7 @@ fn small() -> impl Strategy<Value = isize> {
 }
 
 fn words() -> impl Strategy<Value = Words> {
-    (small(), small(), any::<[isize; 3]>(), any::<[u8; 32]>()).prop_map(|(v, v2, chain, bytes)| Words {
+    (small(), small(), any::<[isize; 3]>(), any::<[u8; 80]>()).prop_map(|(v, v2, chain, bytes)| Words {
         v,
         v2,
         chain,
@@ -29,7 +29,7 @@ fn words() -> impl Strategy<Value = Words> {
 fn calls() -> impl Strategy<Value = Call> {
     let operations = prop::sample::select(&Operation::ALL[..]);
     let values = (small(), small(), any::<isize>(), any::<isize>());
-    (operations, values, 0_usize..3, any::<[u8; 32]>(), 0_usize..=32).prop_map(
+    (operations, values, 0_usize..3, any::<[u8; 80]>(), 0_usize..=80).prop_map(
         |(operation, (expect, expect2, newv, newv2), at, bytes, len)| Call {
             operation,
             expect,
@@ -98,7 +98,7 @@ fn committing() -> impl Iterator<Item = Call> {
     Operation::ALL.into_iter().map(|operation| {
         // The one that leaves if it finds what it was told.
         let expect = if operation == Operation::LoadCbeqStoreAddLoadStore { -1 } else { 0 };
-        Call { operation, expect, expect2: 0, newv: 7, newv2: 8, at: 1, bytes: [9; 32], len: 32 }
+        Call { operation, expect, expect2: 0, newv: 7, newv2: 8, at: 1, bytes: [9; 80], len: 80 }
     })
 }
 

@@ -7,7 +7,7 @@ use perseq::{ByCid, ByCpu, GatedIndex, PerCid, PerCpu};
 
 /// What the operations work on.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Words {
     /// The word that most operations commit to.
     pub v: isize,
@@ -16,7 +16,13 @@ pub struct Words {
     /// Words to be found by following a pointer.
     pub chain: [isize; 3],
     /// Bytes to be copied to.
-    pub bytes: [u8; 32],
+    pub bytes: [u8; 80],
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self { v: 0, v2: 0, chain: [0; 3], bytes: [0; 80] }
+    }
 }
 
 /// Bytes of a word.
@@ -70,7 +76,7 @@ pub struct Call {
     /// Which word of the chain to find.
     pub at: usize,
     /// What to copy.
-    pub bytes: [u8; 32],
+    pub bytes: [u8; 80],
     /// How much of it.
     pub len: usize,
 }

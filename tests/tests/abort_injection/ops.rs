@@ -37,7 +37,7 @@ const MUCH: isize = 1000;
 fn attack<I: GatedIndex, O: Order + Copy>(trap: &Trap, operation: Operation, operations: &Operations<I, O>) {
     let _pinned = Pinned::first();
     let call =
-        |expect| Call { operation, expect, expect2: 0, newv: 7, newv2: 8, at: 1, bytes: [9; 32], len: 27 };
+        |expect| Call { operation, expect, expect2: 0, newv: 7, newv2: 8, at: 1, bytes: [9; 80], len: 75 };
     // What the operation reads last is added to, so whoever restarts must read it again.
     attack_once(trap, operations, &call(0), MUCH);
     // Nothing changes, so that operations which compare get to their end; and compares fail whatever happens.

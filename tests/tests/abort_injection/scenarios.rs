@@ -317,7 +317,7 @@ fn array_get(trap: &Trap) {
 }
 
 /// An item that is no word, of bytes that tell which it is: copied in pieces of every width, alone and in threes.
-fn bytes(which: u8) -> [u8; 25] {
+fn bytes(which: u8) -> [u8; 73] {
     std::array::from_fn(|at| which.wrapping_mul(17).wrapping_add(at as u8))
 }
 
@@ -470,20 +470,20 @@ fn ring_append(trap: &Trap) {
     let pinned = Pinned::first();
     let ring = Ring::<1024>::new();
     // In pieces of every width.
-    let appended = trap.during(|| ring.append(27, 1), &|| {
+    let appended = trap.during(|| ring.append(75, 1), &|| {
         let _ = ring.append(5, 2);
     });
     assert_eq!(appended, Ok(()));
     let records = ring.drain(pinned.cpu);
     let count = |record| records.iter().filter(|found| **found == record).count() as u64;
-    assert_eq!((count((27, 1)), count((5, 2))), (1, trap.interferences()), "{records:?}");
+    assert_eq!((count((75, 1)), count((5, 2))), (1, trap.interferences()), "{records:?}");
     assert_eq!(records.len() as u64, 1 + trap.interferences(), "{records:?}");
 }
 
 fn ring_append_after_skip(trap: &Trap) {
     let pinned = Pinned::first();
     // One that fits at the beginning, and one that fits only in an empty ring, from its beginning.
-    for (len, expected) in [(43, Ok(())), (1000, Err(AppendError::Full))] {
+    for (len, expected) in [(75, Ok(())), (1000, Err(AppendError::Full))] {
         let ring = Ring::<1024>::new();
         // 32 bytes before the end, and all the rest is free.
         for _ in 0..4 {

@@ -34,12 +34,18 @@ mov {v2}, qword ptr [{p_call} + {c5}]
 mov {v3}, qword ptr [{p_call} + {c6}]
 xor {scratch0:e}, {scratch0:e}
 21:
-lea {scratch1}, [{scratch0} + 16]
+lea {scratch1}, [{scratch0} + 64]
 cmp {scratch1}, {v3}
 ja 22f
-movups xmm0, xmmword ptr [{v2} + {scratch0}]
-movups xmmword ptr [{v1} + {scratch0}], xmm0
-add {scratch0}, 16
+movups xmm0, xmmword ptr [{v2} + {scratch0} + 0]
+movups xmmword ptr [{v1} + {scratch0} + 0], xmm0
+movups xmm0, xmmword ptr [{v2} + {scratch0} + 16]
+movups xmmword ptr [{v1} + {scratch0} + 16], xmm0
+movups xmm0, xmmword ptr [{v2} + {scratch0} + 32]
+movups xmmword ptr [{v1} + {scratch0} + 32], xmm0
+movups xmm0, xmmword ptr [{v2} + {scratch0} + 48]
+movups xmmword ptr [{v1} + {scratch0} + 48], xmm0
+add {scratch0}, 64
 jmp 21b
 22:
 lea {scratch1}, [{scratch0} + 8]

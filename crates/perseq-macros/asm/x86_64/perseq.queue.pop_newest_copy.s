@@ -39,12 +39,18 @@ lea {v2}, [{v2} + {slot} + {c5}]
 lea {v3}, [{v2} + {c6}]
 xor {v2:e}, {v2:e}
 21:
-lea {scratch0}, [{v2} + 16]
+lea {scratch0}, [{v2} + 64]
 cmp {scratch0}, {p_bytes}
 ja 22f
-movups xmm0, xmmword ptr [{v3} + {v2}]
-movups xmmword ptr [{p_to} + {v2}], xmm0
-add {v2}, 16
+movups xmm0, xmmword ptr [{v3} + {v2} + 0]
+movups xmmword ptr [{p_to} + {v2} + 0], xmm0
+movups xmm0, xmmword ptr [{v3} + {v2} + 16]
+movups xmmword ptr [{p_to} + {v2} + 16], xmm0
+movups xmm0, xmmword ptr [{v3} + {v2} + 32]
+movups xmmword ptr [{p_to} + {v2} + 32], xmm0
+movups xmm0, xmmword ptr [{v3} + {v2} + 48]
+movups xmmword ptr [{p_to} + {v2} + 48], xmm0
+add {v2}, 64
 jmp 21b
 22:
 lea {scratch0}, [{v2} + 8]

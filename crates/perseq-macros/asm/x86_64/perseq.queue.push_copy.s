@@ -41,12 +41,18 @@ lea {v2}, [{v2} + {slot} + {c6}]
 lea {v3}, [{v2} + {c7}]
 xor {v2:e}, {v2:e}
 21:
-lea {scratch0}, [{v2} + 16]
+lea {scratch0}, [{v2} + 64]
 cmp {scratch0}, {p_bytes}
 ja 22f
-movups xmm0, xmmword ptr [{p_from} + {v2}]
-movups xmmword ptr [{v3} + {v2}], xmm0
-add {v2}, 16
+movups xmm0, xmmword ptr [{p_from} + {v2} + 0]
+movups xmmword ptr [{v3} + {v2} + 0], xmm0
+movups xmm0, xmmword ptr [{p_from} + {v2} + 16]
+movups xmmword ptr [{v3} + {v2} + 16], xmm0
+movups xmm0, xmmword ptr [{p_from} + {v2} + 32]
+movups xmmword ptr [{v3} + {v2} + 32], xmm0
+movups xmm0, xmmword ptr [{p_from} + {v2} + 48]
+movups xmmword ptr [{v3} + {v2} + 48], xmm0
+add {v2}, 64
 jmp 21b
 22:
 lea {scratch0}, [{v2} + 8]

@@ -55,12 +55,18 @@ mov qword ptr [{v3} + {c10}], {v1}
 lea {v1}, [{v3} + {c11}]
 xor {v3:e}, {v3:e}
 21:
-lea {scratch0}, [{v3} + 16]
+lea {scratch0}, [{v3} + 64]
 cmp {scratch0}, {p_len}
 ja 22f
-movups xmm0, xmmword ptr [{p_record} + {v3}]
-movups xmmword ptr [{v1} + {v3}], xmm0
-add {v3}, 16
+movups xmm0, xmmword ptr [{p_record} + {v3} + 0]
+movups xmmword ptr [{v1} + {v3} + 0], xmm0
+movups xmm0, xmmword ptr [{p_record} + {v3} + 16]
+movups xmmword ptr [{v1} + {v3} + 16], xmm0
+movups xmm0, xmmword ptr [{p_record} + {v3} + 32]
+movups xmmword ptr [{v1} + {v3} + 32], xmm0
+movups xmm0, xmmword ptr [{p_record} + {v3} + 48]
+movups xmmword ptr [{v1} + {v3} + 48], xmm0
+add {v3}, 64
 jmp 21b
 22:
 lea {scratch0}, [{v3} + 8]

@@ -35,12 +35,18 @@ lea {v1}, [{v1} + {slot} + {c3}]
 lea {v2}, [{v1} + {c4}]
 xor {v1:e}, {v1:e}
 21:
-lea {scratch0}, [{v1} + 16]
+lea {scratch0}, [{v1} + 64]
 cmp {scratch0}, {p_bytes}
 ja 22f
-movups xmm0, xmmword ptr [{v2} + {v1}]
-movups xmmword ptr [{p_to} + {v1}], xmm0
-add {v1}, 16
+movups xmm0, xmmword ptr [{v2} + {v1} + 0]
+movups xmmword ptr [{p_to} + {v1} + 0], xmm0
+movups xmm0, xmmword ptr [{v2} + {v1} + 16]
+movups xmmword ptr [{p_to} + {v1} + 16], xmm0
+movups xmm0, xmmword ptr [{v2} + {v1} + 32]
+movups xmmword ptr [{p_to} + {v1} + 32], xmm0
+movups xmm0, xmmword ptr [{v2} + {v1} + 48]
+movups xmmword ptr [{p_to} + {v1} + 48], xmm0
+add {v1}, 64
 jmp 21b
 22:
 lea {scratch0}, [{v1} + 8]

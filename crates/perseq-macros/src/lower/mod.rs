@@ -110,7 +110,7 @@ pub(crate) trait Backend {
     fn index(emit: &mut Emit<'_>, dst: &Reg, at: &Reg, offset: &Constant, index: &Reg, stride: &Constant);
     /// Moves a word from `src + done` to `dst + done`, through `data`.
     fn transfer(emit: &mut Emit<'_>, dst: &Reg, src: &Reg, done: &Reg, data: &Reg, ty: &Ty);
-    /// Moves 16 bytes from `src + done` to `dst + done`, if that takes fewer instructions than two words.
+    /// Moves [`WIDE`] bytes from `src + done` to `dst + done`, if that takes fewer instructions than words.
     const TRANSFER_WIDE: Option<fn(&mut Emit<'_>, dst: &Reg, src: &Reg, done: &Reg)> = None;
     /// Branches if `a op b`.
     fn branch(emit: &mut Emit<'_>, op: CmpOp, signed: bool, a: &Reg, b: &Source, target: &str);
@@ -530,6 +530,10 @@ fn branch<'a, W: AsMut<Emit<'a>>>(
     }
 }
 
+/// Bytes that are copied at once where there are so many. A smaller record was often written by words a moment ago, and a processor
+/// is slow to load at once what it has not stored at once.
+const WIDE: i64 = 64;
+
 /// Copies upwards, in the largest pieces that fit; bounded by `len`.
 fn copy<B: Backend>(emit: &mut Emit<'_>, dst: &Operand, src: &Operand, len: &Operand) {
     let dst = in_register::<B>(emit, dst, "to");
@@ -552,7 +556,7 @@ fn copy<B: Backend>(emit: &mut Emit<'_>, dst: &Operand, src: &Operand, len: &Ope
         B::jump(emit, &format!("{here}b"));
     };
     if let Some(transfer) = B::TRANSFER_WIDE {
-        pieces(16, wide, words, &|emit| transfer(emit, &dst, &src, &done));
+        pieces(WIDE, wide, words, &|emit| transfer(emit, &dst, &src, &done));
     }
     pieces(8, words, bytes, &|emit| B::transfer(emit, &dst, &src, &done, &data, &Ty::named("u64")));
     pieces(1, bytes, copied, &|emit| B::transfer(emit, &dst, &src, &done, &data, &Ty::named("u8")));

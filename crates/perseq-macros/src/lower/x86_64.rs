@@ -10,7 +10,7 @@
 //! | `<< >>` | `shl`, `shr`, `sar`; by a value through `cl` |
 //! | exit | `cmp` or `test`, `jcc` |
 //! | `tsc()` | `rdtsc` |
-//! | `copy` | `movups`, 16 bytes at a time, then eight, then one |
+//! | `copy` | `movups`, 64 bytes at a time, then eight, then one |
 //! | stage, commit, commit(release) | `mov` |
 //!
 //! The slot's address is formed in one register and used alone, `[slot + constant]`: an indexed store followed by a
@@ -27,7 +27,7 @@
 //! Sources: Intel SDM volume 2 and volume 3, section 9.2; the signature's encoding is that of
 //! [`perseq_abi`](https://docs.rs/perseq-abi).
 
-use super::{Backend, Constant, Emit, Reg, Source, Use, label};
+use super::{Backend, Constant, Emit, Reg, Source, Use, WIDE, label};
 use crate::ir::{BinOp, CmpOp, Order};
 use crate::types::{Ty, Width};
 
@@ -41,8 +41,10 @@ impl Backend for X86_64 {
     const HANDLERS_APART: bool = true;
     const TRANSFER_WIDE: Option<fn(&mut Emit<'_>, &Reg, &Reg, &Reg)> = Some(|emit, dst, src, done| {
         emit.vector("xmm0");
-        emit.line(format!("movups xmm0, xmmword ptr [{src} + {done}]"));
-        emit.line(format!("movups xmmword ptr [{dst} + {done}], xmm0"));
+        for at in (0..WIDE).step_by(16) {
+            emit.line(format!("movups xmm0, xmmword ptr [{src} + {done} + {at}]"));
+            emit.line(format!("movups xmmword ptr [{dst} + {done} + {at}], xmm0"));
+        }
     });
     const SIGNATURE: &'static str = ".byte 0x0f, 0xb9, 0x3d, 0x53, 0x30, 0x05, 0x53";
 
