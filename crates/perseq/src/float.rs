@@ -39,6 +39,7 @@ impl Float {
     }
 
     /// Adds `value`, rounded to whole units if it is not too large for that.
+    #[cfg(any(test, feature = "prometheus-client"))]
     #[inline]
     pub(crate) fn add_rounded(&self, value: f64) {
         let scaled = value * self.scale;
