@@ -41,10 +41,11 @@ impl<'n> List<'n> {
     /// If a list is not a chain of nodes that ends.
     pub fn drain(&self) -> Vec<&'n mut Node> {
         let mut nodes = Vec::new();
-        for cpu in 0..self.0.slots() {
-            nodes.extend(self.0.take(cpu).expect("a slot that this thread does not own").take(1 << 24));
+        let drained = self.0.drain(|node| {
+            nodes.push(node);
             assert!(nodes.len() < 1 << 24, "a list is a ring");
-        }
+        });
+        drained.expect("slots that this thread does not own");
         nodes
     }
 }

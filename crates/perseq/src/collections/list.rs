@@ -110,9 +110,7 @@ sequence! {
 /// if let Some(node) = list.pop() {
 ///     sum += node.value; // 3, unless the thread has moved to another CPU
 /// }
-/// for cpu in 0..list.slots() {
-///     sum += list.take(cpu)?.map(|node| node.value).sum::<i32>();
-/// }
+/// list.drain(|node| sum += node.value)?; // of all CPUs
 /// assert_eq!(sum, 6);
 /// # Ok::<(), perseq::ExclusiveError>(())
 /// ```
@@ -179,6 +177,17 @@ impl<'n, T> List<'n, T> {
     pub fn take(&self, cpu: u32) -> Result<Chain<'n, T>, ExclusiveError> {
         let top = self.heads.exclusive(cpu, |head| core::mem::replace(&mut head.top, null_mut()))?;
         Ok(Chain { top, nodes: PhantomData })
+    }
+
+    /// Takes the nodes of every CPU's list, one list after the other, and passes each to `f`. Async-signal-safe if `f` is.
+    ///
+    /// # Errors
+    /// As [`PerCpu::exclusive`], at the first list that cannot be had; `f` has got the nodes of those before.
+    pub fn drain(&self, mut f: impl FnMut(&'n mut Node<T>)) -> Result<(), ExclusiveError> {
+        (0..self.slots()).try_for_each(|cpu| {
+            self.take(cpu)?.for_each(&mut f);
+            Ok(())
+        })
     }
 }
 
