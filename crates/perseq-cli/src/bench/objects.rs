@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crossbeam_queue::{ArrayQueue, SegQueue};
 use thread_local::ThreadLocal;
 
 use super::group::{Contestant, Threads};
@@ -20,7 +21,7 @@ pub const OBJECTS: usize = 64;
 pub type Object = &'static AtomicU64;
 
 /// Gives an object back, or takes one.
-pub fn swap(vec: &mut Vec<Object>, object: Option<Object>) -> Option<Object> {
+fn swap(vec: &mut Vec<Object>, object: Option<Object>) -> Option<Object> {
     match object {
         Some(object) => {
             vec.push(object);
@@ -80,4 +81,42 @@ pub fn shared<L: Sync + 'static>(
         }))
     })
     .counted_by(move || sum(objects))
+}
+
+/// Objects in the bounded queue of `crossbeam-queue`.
+pub fn array_queue(threads: Threads, seats: usize) -> Contestant {
+    let room = OBJECTS * seats;
+    shared(
+        "array_queue",
+        threads,
+        seats,
+        move || ArrayQueue::new(room),
+        |queue, object| match object {
+            Some(object) => queue.push(object).err(),
+            None => queue.pop(),
+        },
+    )
+}
+
+/// Objects in its unbounded queue.
+pub fn seg_queue(threads: Threads, seats: usize) -> Contestant {
+    shared("seg_queue", threads, seats, SegQueue::new, |queue, object| match object {
+        Some(object) => {
+            queue.push(object);
+            None
+        }
+        None => queue.pop(),
+    })
+}
+
+/// Objects in a vector behind a mutex of the standard library, and behind one of `parking_lot`.
+pub fn mutex_vecs(threads: Threads, seats: usize) -> [Contestant; 2] {
+    [
+        shared("mutex_vec", threads, seats, std::sync::Mutex::default, |vec, object| {
+            swap(&mut vec.lock().expect("nobody panics with it"), object)
+        }),
+        shared("parking_lot", threads, seats, parking_lot::Mutex::default, |vec, object| {
+            swap(&mut vec.lock(), object)
+        }),
+    ]
 }

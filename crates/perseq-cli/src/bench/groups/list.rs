@@ -3,13 +3,12 @@
 //! It is what pools and allocators do at every turn. Each contestant takes an object, counts in it, and gives it back; at the end
 //! the counts must be the number of turns, so none was lost or given to two at once.
 
-use crossbeam_queue::{ArrayQueue, SegQueue};
 use perseq::collections::list::{List, Node};
 
 use crate::bench::group::{Contestant, Field, Group, Setup, Threads};
 use crate::bench::hot::{Same, Turn, UPDATES, updates};
 use crate::bench::lanes::{forever, plain_add};
-use crate::bench::objects::{OBJECTS, Object, objects, shared, sum, swap, thread_local_vec};
+use crate::bench::objects::{Object, array_queue, mutex_vecs, objects, seg_queue, sum, thread_local_vec};
 
 /// A free list.
 pub const GROUP: Group = Group {
@@ -32,35 +31,10 @@ fn build(setup: &Setup) -> Field {
 }
 
 fn rows(threads: Threads, seats: usize) -> Vec<Contestant> {
-    let room = OBJECTS * seats;
-    vec![
-        perseq(threads, seats),
-        thread_local_vec(threads, seats),
-        shared("mutex_vec", threads, seats, std::sync::Mutex::default, |vec, object| {
-            let mut vec = vec.lock().expect("nobody panics with it");
-            swap(&mut vec, object)
-        }),
-        shared("parking_lot", threads, seats, parking_lot::Mutex::default, |vec, object| {
-            swap(&mut vec.lock(), object)
-        }),
-        shared(
-            "array_queue",
-            threads,
-            seats,
-            move || ArrayQueue::new(room),
-            |queue, object| match object {
-                Some(object) => queue.push(object).err(),
-                None => queue.pop(),
-            },
-        ),
-        shared("seg_queue", threads, seats, SegQueue::new, |queue, object| match object {
-            Some(object) => {
-                queue.push(object);
-                None
-            }
-            None => queue.pop(),
-        }),
-    ]
+    let mut rows = vec![perseq(threads, seats), thread_local_vec(threads, seats)];
+    rows.extend(mutex_vecs(threads, seats));
+    rows.extend([array_queue(threads, seats), seg_queue(threads, seats)]);
+    rows
 }
 
 fn perseq(threads: Threads, seats: usize) -> Contestant {

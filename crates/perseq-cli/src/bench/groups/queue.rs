@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 
 use crossbeam_deque::Worker;
-use crossbeam_queue::{ArrayQueue, SegQueue};
 use perseq::collections::queue::Queue;
 
 use crate::bench::group::{Contestant, Field, Group, Setup, Threads};
 use crate::bench::hot::{Same, Turn, UPDATES, updates};
-use crate::bench::lanes::{forever, plain_add};
-use crate::bench::objects::{OBJECTS, Object, objects, shared, sum};
+use crate::bench::lanes::plain_add;
+use crate::bench::objects::{OBJECTS, Object, array_queue, objects, seg_queue, shared, sum};
 
 /// A queue.
 pub const GROUP: Group = Group {
@@ -35,27 +34,15 @@ fn build(setup: &Setup) -> Field {
 }
 
 fn rows(threads: Threads, seats: usize) -> Vec<Contestant> {
-    let room = OBJECTS * seats;
+    let perseq = shared("perseq", threads, seats, Queue::<Object, ROOM>::new, |queue, object| match object {
+        Some(object) => queue.push(object).err(),
+        None => queue.pop(),
+    });
     vec![
-        perseq(threads, seats),
+        perseq,
         deque(threads, seats),
-        shared(
-            "array_queue",
-            threads,
-            seats,
-            move || ArrayQueue::new(room),
-            |queue, object| match object {
-                Some(object) => queue.push(object).err(),
-                None => queue.pop(),
-            },
-        ),
-        shared("seg_queue", threads, seats, SegQueue::new, |queue, object| match object {
-            Some(object) => {
-                queue.push(object);
-                None
-            }
-            None => queue.pop(),
-        }),
+        array_queue(threads, seats),
+        seg_queue(threads, seats),
         shared("mutex_deque", threads, seats, std::sync::Mutex::default, |deque, object| {
             turn(&mut deque.lock().expect("nobody panics with it"), object)
         }),
@@ -74,23 +61,6 @@ fn turn(deque: &mut VecDeque<Object>, object: Option<Object>) -> Option<Object> 
         }
         None => deque.pop_front(),
     }
-}
-
-fn perseq(threads: Threads, seats: usize) -> Contestant {
-    let queue: &Queue<Object, ROOM> = forever(Queue::new());
-    let objects = objects(seats);
-    Contestant::new("perseq", Same::NAME, threads, UPDATES, move |seat| {
-        for object in &objects[seat.index] {
-            queue.push(&object.0).map_err(|_| "the queue is full")?;
-        }
-        Ok(updates!(Same, |_i| {
-            if let Some(object) = queue.pop() {
-                plain_add(object, 1);
-                let _ = queue.push(object);
-            }
-        }))
-    })
-    .counted_by(move || sum(objects))
 }
 
 fn deque(threads: Threads, seats: usize) -> Contestant {

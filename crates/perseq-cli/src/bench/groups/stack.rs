@@ -5,15 +5,15 @@
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
 
-use crossbeam_queue::ArrayQueue;
 use perseq::collections::stack::Stack;
 use thread_local::ThreadLocal;
 
 use crate::bench::arch::clobber;
 use crate::bench::group::{Contestant, Field, Group, Op, Setup, Threads};
-use crate::bench::hot::{Same, Turn, UPDATES, updates};
 use crate::bench::lanes::{forever, plain_add};
-use crate::bench::objects::{OBJECTS, Object, objects, shared, sum, swap, thread_local_vec};
+use crate::bench::objects::{
+    OBJECTS, Object, array_queue, mutex_vecs, objects, shared, sum, thread_local_vec,
+};
 
 /// A stack.
 pub const GROUP: Group = Group {
@@ -43,47 +43,19 @@ fn build(setup: &Setup) -> Field {
 }
 
 fn rows(threads: Threads, seats: usize) -> Vec<Contestant> {
-    let room = OBJECTS * seats;
-    vec![
-        perseq(threads, seats),
-        thread_local_vec(threads, seats),
-        shared("mutex_vec", threads, seats, std::sync::Mutex::default, |vec, object| {
-            swap(&mut vec.lock().expect("nobody panics with it"), object)
-        }),
-        shared("parking_lot", threads, seats, parking_lot::Mutex::default, |vec, object| {
-            swap(&mut vec.lock(), object)
-        }),
-        shared(
-            "array_queue",
-            threads,
-            seats,
-            move || ArrayQueue::new(room),
-            |queue, object| match object {
-                Some(object) => queue.push(object).err(),
-                None => queue.pop(),
-            },
-        ),
+    let perseq = shared("perseq", threads, seats, Stack::<Object, ROOM>::new, |stack, object| match object {
+        Some(object) => stack.push(object).err(),
+        None => stack.pop(),
+    });
+    let mut rows = vec![perseq, thread_local_vec(threads, seats)];
+    rows.extend(mutex_vecs(threads, seats));
+    rows.extend([
+        array_queue(threads, seats),
         perseq_batch(threads, seats),
         thread_local_batch(threads, seats),
         mutex_batch(threads, seats),
-    ]
-}
-
-fn perseq(threads: Threads, seats: usize) -> Contestant {
-    let stack: &Stack<Object, ROOM> = forever(Stack::new());
-    let objects = objects(seats);
-    Contestant::new("perseq", Same::NAME, threads, UPDATES, move |seat| {
-        for object in &objects[seat.index] {
-            stack.push(&object.0).map_err(|_| "the stack is full")?;
-        }
-        Ok(updates!(Same, |_i| {
-            if let Some(object) = stack.pop() {
-                plain_add(object, 1);
-                let _ = stack.push(object);
-            }
-        }))
-    })
-    .counted_by(move || sum(objects))
+    ]);
+    rows
 }
 
 /// An operation that moves batches: `swap` takes a batch, counts its length in one of its objects, and puts it back.
