@@ -41,7 +41,8 @@
 //!
 //! # Signal safety and threads
 //! Sequences, [`Counter`], [`Gauge`], [`Histogram::record`] and [`PerCpu::exclusive`] may be used in signal handlers, before `main`, in destructors of
-//! thread-local values, and after `fork`. Creating a [`PerCpu`] may not be done in a signal handler. A thread must have
+//! thread-local values, and after `fork`. The exception are handlers of faults (SIGSEGV, SIGBUS, SIGTRAP and their like), which nobody
+//! holds back: one that interrupts the owner of a slot must not use that slot. Creating a [`PerCpu`] may not be done in a signal handler. A thread must have
 //! thread-local storage of its own: one made by a raw `clone` that shares its parent's thread pointer, or the child of a
 //! `vfork`, may not use this crate (nor most of libc).
 //!

@@ -41,72 +41,69 @@ movk {v3}, #(({c2} >> 32) & 0xffff), lsl #32
 movk {v3}, #(({c2} >> 48) & 0xffff), lsl #48
 cmp {v2}, {v3}
 b.ls 6f
-sub {v2}, {v0}, {v1}
-movz {v3}, #({c3} & 0xffff)
-movk {v3}, #(({c3} >> 16) & 0xffff), lsl #16
-movk {v3}, #(({c3} >> 32) & 0xffff), lsl #32
-movk {v3}, #(({c3} >> 48) & 0xffff), lsl #48
-add {v2}, {v2}, {v3}
+sub {v0}, {v0}, {v1}
+movz {v2}, #({c3} & 0xffff)
+movk {v2}, #(({c3} >> 16) & 0xffff), lsl #16
+movk {v2}, #(({c3} >> 32) & 0xffff), lsl #32
+movk {v2}, #(({c3} >> 48) & 0xffff), lsl #48
+add {v0}, {v0}, {v2}
+add {v2}, {v0}, {p_size}
 .if {c4} < 32768 && {c4} % 8 == 0
 ldr {v3}, [{slot}, #{c4}]
 .else
-movz {v4}, #({c4} & 0xffff)
-movk {v4}, #(({c4} >> 16) & 0xffff), lsl #16
-ldr {v3}, [{slot}, {v4}]
+movz {scratch0}, #({c4} & 0xffff)
+movk {scratch0}, #(({c4} >> 16) & 0xffff), lsl #16
+ldr {v3}, [{slot}, {scratch0}]
 .endif
-add {v4}, {v2}, {p_size}
-sub {v4}, {v4}, {v3}
+sub {v2}, {v2}, {v3}
 mov {status}, #2
-movz {scratch0}, #({c5} & 0xffff)
-movk {scratch0}, #(({c5} >> 16) & 0xffff), lsl #16
-movk {scratch0}, #(({c5} >> 32) & 0xffff), lsl #32
-movk {scratch0}, #(({c5} >> 48) & 0xffff), lsl #48
-cmp {v4}, {scratch0}
-b.ls 601f
-cmp {v0}, {v3}
-b.ne 6f
-601:
+movz {v3}, #({c5} & 0xffff)
+movk {v3}, #(({c5} >> 16) & 0xffff), lsl #16
+movk {v3}, #(({c5} >> 32) & 0xffff), lsl #32
+movk {v3}, #(({c5} >> 48) & 0xffff), lsl #48
+cmp {v2}, {v3}
+b.hi 6f
 mov {status}, #3
-movz {v0}, #({c6} & 0xffff)
-movk {v0}, #(({c6} >> 16) & 0xffff), lsl #16
-cmp {v1}, {v0}
+movz {v2}, #({c6} & 0xffff)
+movk {v2}, #(({c6} >> 16) & 0xffff), lsl #16
+cmp {v1}, {v2}
 b.hs 6f
 movz {v3}, #({c7} & 0xffff)
 movk {v3}, #(({c7} >> 16) & 0xffff), lsl #16
-madd {v0}, {v1}, {v3}, {slot}
+madd {v2}, {v1}, {v3}, {slot}
 .if {c8} < 4096
-add {v0}, {v0}, #{c8}
+add {v2}, {v2}, #{c8}
 .else
 movz {v3}, #({c8} & 0xffff)
 movk {v3}, #(({c8} >> 16) & 0xffff), lsl #16
-add {v0}, {v0}, {v3}
+add {v2}, {v2}, {v3}
 .endif
 .if {c9} < 4096
-add {v3}, {v0}, #{c9}
+add {v3}, {v2}, #{c9}
 .else
-movz {v4}, #({c9} & 0xffff)
-movk {v4}, #(({c9} >> 16) & 0xffff), lsl #16
-add {v3}, {v0}, {v4}
+movz {scratch0}, #({c9} & 0xffff)
+movk {scratch0}, #(({c9} >> 16) & 0xffff), lsl #16
+add {v3}, {v2}, {scratch0}
 .endif
-movz {v0}, #({c10} & 0xffff)
-movk {v0}, #(({c10} >> 16) & 0xffff), lsl #16
-movk {v0}, #(({c10} >> 32) & 0xffff), lsl #32
-movk {v0}, #(({c10} >> 48) & 0xffff), lsl #48
+movz {v2}, #({c10} & 0xffff)
+movk {v2}, #(({c10} >> 16) & 0xffff), lsl #16
+movk {v2}, #(({c10} >> 32) & 0xffff), lsl #32
+movk {v2}, #(({c10} >> 48) & 0xffff), lsl #48
 .if {c11} < 32768 && {c11} % 8 == 0
-str {v0}, [{v3}, #{c11}]
+str {v2}, [{v3}, #{c11}]
 .else
-movz {v4}, #({c11} & 0xffff)
-movk {v4}, #(({c11} >> 16) & 0xffff), lsl #16
-str {v0}, [{v3}, {v4}]
+movz {scratch0}, #({c11} & 0xffff)
+movk {scratch0}, #(({c11} >> 16) & 0xffff), lsl #16
+str {v2}, [{v3}, {scratch0}]
 .endif
 .if {c12} < 4096
-add {v0}, {slot}, #{c12}
+add {v2}, {slot}, #{c12}
 .else
 movz {v3}, #({c12} & 0xffff)
 movk {v3}, #(({c12} >> 16) & 0xffff), lsl #16
-add {v0}, {slot}, {v3}
+add {v2}, {slot}, {v3}
 .endif
-stlr {v2}, [{v0}]
+stlr {v0}, [{v2}]
 5:
 mov {status}, #0
 .ifndef .Lperseq_site
@@ -159,8 +156,7 @@ mov {status}, #255
 # slot = scratch
 # status = out: the exit taken
 # thread = in: offset of the thread block from the thread pointer
-# v0 = address of the area, head, _
+# v0 = address of the area, head, _, next
 # v1 = out: at
-# v2 = _, _, next
-# v3 = tail, start, header
-# v4 = _, used
+# v2 = _, _, used, _
+# v3 = _, start, header

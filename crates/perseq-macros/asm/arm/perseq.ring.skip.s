@@ -55,9 +55,13 @@ ldr r0, [{frame}, #32]
 ldr r2, [{frame}, #40]
 subs r0, r0, r2
 mov r1, #0
-strd r0, r1, [{frame}, #48]
+strd r0, r1, [{frame}, #32]
 movw r2, #(({c3} & 0xffffffff) & 0xffff)
 movt r2, #(({c3} & 0xffffffff) >> 16)
+adds r0, r0, r2
+mov r1, #0
+strd r0, r1, [{frame}, #32]
+ldr r2, [{frame}, #24]
 adds r0, r0, r2
 mov r1, #0
 strd r0, r1, [{frame}, #48]
@@ -71,24 +75,15 @@ ldr r0, [r12, lr]
 mov r1, #0
 strd r0, r1, [{frame}, #56]
 ldr r0, [{frame}, #48]
-ldr r2, [{frame}, #24]
-adds r0, r0, r2
-mov r1, #0
-strd r0, r1, [{frame}, #64]
 ldr r2, [{frame}, #56]
 subs r0, r0, r2
 mov r1, #0
-strd r0, r1, [{frame}, #64]
+strd r0, r1, [{frame}, #48]
 movw r0, #(({c5} & 0xffffffff) & 0xffff)
 movt r0, #(({c5} & 0xffffffff) >> 16)
-ldr r2, [{frame}, #64]
+ldr r2, [{frame}, #48]
 cmp r0, r2
-bhs 601f
-ldr r0, [{frame}, #32]
-ldr r2, [{frame}, #56]
-cmp r0, r2
-bne 302f
-601:
+blo 302f
 ldr r0, [{frame}, #40]
 movw r2, #(({c6} & 0xffffffff) & 0xffff)
 movt r2, #(({c6} & 0xffffffff) >> 16)
@@ -103,8 +98,8 @@ movw r2, #(({c8} & 0xffffffff) & 0xffff)
 movt r2, #(({c8} & 0xffffffff) >> 16)
 adds r0, r0, r2
 mov r1, #0
-strd r0, r1, [{frame}, #32]
-ldr r0, [{frame}, #32]
+strd r0, r1, [{frame}, #48]
+ldr r0, [{frame}, #48]
 movw r2, #(({c9} & 0xffffffff) & 0xffff)
 movt r2, #(({c9} & 0xffffffff) >> 16)
 adds r0, r0, r2
@@ -128,7 +123,7 @@ ldrexd r2, r3, [lr]
 strexd r2, r0, r1, [lr]
 cmp r2, #0
 bne 7f
-ldr r0, [{frame}, #48]
+ldr r0, [{frame}, #32]
 ldr r12, [{frame}, #8]
 dmb ish
 .if {c12} < 256
@@ -206,8 +201,7 @@ b {exit3}
 # frame + 8 = address of the slot
 # frame + 16 = address of the area
 # frame + 24 = in: size
-# frame + 32 = head, _
+# frame + 32 = head, _, next
 # frame + 40 = out: at
-# frame + 48 = _, _, next
-# frame + 56 = tail, start, header
-# frame + 64 = _, used
+# frame + 48 = _, _, used, _
+# frame + 56 = _, start, header

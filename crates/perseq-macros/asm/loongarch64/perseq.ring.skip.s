@@ -35,48 +35,46 @@ add.d {v2}, {v1}, {p_size}
 li.d {status}, 1
 li.d {v3}, {c2}
 bgeu {v3}, {v2}, 6f
-sub.d {v2}, {v0}, {v1}
-li.d {v3}, {c3}
-add.d {v2}, {v2}, {v3}
+sub.d {v0}, {v0}, {v1}
+li.d {v2}, {c3}
+add.d {v0}, {v0}, {v2}
+add.d {v2}, {v0}, {p_size}
 .if {c4} < 2048
 ld.d {v3}, {slot}, {c4}
 .else
-li.d {v4}, {c4}
-add.d {v4}, {v4}, {slot}
-ld.d {v3}, {v4}, 0
+li.d {scratch0}, {c4}
+add.d {scratch0}, {scratch0}, {slot}
+ld.d {v3}, {scratch0}, 0
 .endif
-add.d {v4}, {v2}, {p_size}
-sub.d {v4}, {v4}, {v3}
+sub.d {v2}, {v2}, {v3}
 li.d {status}, 2
-li.d {scratch0}, {c5}
-bgeu {scratch0}, {v4}, 601f
-bne {v0}, {v3}, 6f
-601:
+li.d {v3}, {c5}
+bltu {v3}, {v2}, 6f
 li.d {status}, 3
-li.d {v0}, {c6}
-bgeu {v1}, {v0}, 6f
+li.d {v2}, {c6}
+bgeu {v1}, {v2}, 6f
 li.d {v3}, {c7}
-mul.d {v0}, {v1}, {v3}
-add.d {v0}, {v0}, {slot}
+mul.d {v2}, {v1}, {v3}
+add.d {v2}, {v2}, {slot}
 li.d {v3}, {c8}
-add.d {v0}, {v0}, {v3}
-li.d {v4}, {c9}
-add.d {v3}, {v0}, {v4}
-li.d {v0}, {c10}
+add.d {v2}, {v2}, {v3}
+li.d {scratch0}, {c9}
+add.d {v3}, {v2}, {scratch0}
+li.d {v2}, {c10}
 .if {c11} < 2048
-st.d {v0}, {v3}, {c11}
+st.d {v2}, {v3}, {c11}
 .else
-li.d {v4}, {c11}
-add.d {v4}, {v4}, {v3}
-st.d {v0}, {v4}, 0
+li.d {scratch0}, {c11}
+add.d {scratch0}, {scratch0}, {v3}
+st.d {v2}, {scratch0}, 0
 .endif
 dbar 0x12
 .if {c12} < 2048
-st.d {v2}, {slot}, {c12}
+st.d {v0}, {slot}, {c12}
 .else
-li.d {v0}, {c12}
-add.d {v0}, {v0}, {slot}
-st.d {v2}, {v0}, 0
+li.d {v2}, {c12}
+add.d {v2}, {v2}, {slot}
+st.d {v0}, {v2}, 0
 .endif
 5:
 li.d {status}, 0
@@ -130,8 +128,7 @@ li.d {status}, 255
 # slot = scratch
 # status = out: the exit taken
 # thread = in: offset of the thread block from the thread pointer
-# v0 = address of the area, head, _
+# v0 = address of the area, head, _, next
 # v1 = out: at
-# v2 = _, _, next
-# v3 = tail, start, header
-# v4 = _, used
+# v2 = _, _, used, _
+# v3 = _, start, header

@@ -49,74 +49,71 @@ oris {v3}, {v3}, (({c2} >> 16) & 0xffff)
 ori {v3}, {v3}, ({c2} & 0xffff)
 cmpld {v2}, {v3}
 ble 6f
-sub {v2}, {v0}, {v1}
-lis {v3}, (({c3} >> 48) & 0xffff)
-ori {v3}, {v3}, (({c3} >> 32) & 0xffff)
-sldi {v3}, {v3}, 32
-oris {v3}, {v3}, (({c3} >> 16) & 0xffff)
-ori {v3}, {v3}, ({c3} & 0xffff)
-add {v2}, {v2}, {v3}
+sub {v0}, {v0}, {v1}
+lis {v2}, (({c3} >> 48) & 0xffff)
+ori {v2}, {v2}, (({c3} >> 32) & 0xffff)
+sldi {v2}, {v2}, 32
+oris {v2}, {v2}, (({c3} >> 16) & 0xffff)
+ori {v2}, {v2}, ({c3} & 0xffff)
+add {v0}, {v0}, {v2}
+add {v2}, {v0}, {p_size}
 .if {c4} < 32768
 ld {v3}, {c4}({slot})
 .else
-li {v4}, 0
-oris {v4}, {v4}, (({c4} >> 16) & 0xffff)
-ori {v4}, {v4}, ({c4} & 0xffff)
-ldx {v3}, {slot}, {v4}
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c4} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c4} & 0xffff)
+ldx {v3}, {slot}, {scratch0}
 .endif
-add {v4}, {v2}, {p_size}
-sub {v4}, {v4}, {v3}
+sub {v2}, {v2}, {v3}
 li {status}, 2
-lis {scratch0}, (({c5} >> 48) & 0xffff)
-ori {scratch0}, {scratch0}, (({c5} >> 32) & 0xffff)
-sldi {scratch0}, {scratch0}, 32
-oris {scratch0}, {scratch0}, (({c5} >> 16) & 0xffff)
-ori {scratch0}, {scratch0}, ({c5} & 0xffff)
-cmpld {v4}, {scratch0}
-ble 601f
-cmpld {v0}, {v3}
-bne 6f
-601:
+lis {v3}, (({c5} >> 48) & 0xffff)
+ori {v3}, {v3}, (({c5} >> 32) & 0xffff)
+sldi {v3}, {v3}, 32
+oris {v3}, {v3}, (({c5} >> 16) & 0xffff)
+ori {v3}, {v3}, ({c5} & 0xffff)
+cmpld {v2}, {v3}
+bgt 6f
 li {status}, 3
-li {v0}, 0
-oris {v0}, {v0}, (({c6} >> 16) & 0xffff)
-ori {v0}, {v0}, ({c6} & 0xffff)
-cmpld {v1}, {v0}
+li {v2}, 0
+oris {v2}, {v2}, (({c6} >> 16) & 0xffff)
+ori {v2}, {v2}, ({c6} & 0xffff)
+cmpld {v1}, {v2}
 bge 6f
 li {v3}, 0
 oris {v3}, {v3}, (({c7} >> 16) & 0xffff)
 ori {v3}, {v3}, ({c7} & 0xffff)
-mulld {v0}, {v1}, {v3}
-add {v0}, {v0}, {slot}
+mulld {v2}, {v1}, {v3}
+add {v2}, {v2}, {slot}
 li {v3}, 0
 oris {v3}, {v3}, (({c8} >> 16) & 0xffff)
 ori {v3}, {v3}, ({c8} & 0xffff)
-add {v0}, {v0}, {v3}
-li {v4}, 0
-oris {v4}, {v4}, (({c9} >> 16) & 0xffff)
-ori {v4}, {v4}, ({c9} & 0xffff)
-add {v3}, {v0}, {v4}
-lis {v0}, (({c10} >> 48) & 0xffff)
-ori {v0}, {v0}, (({c10} >> 32) & 0xffff)
-sldi {v0}, {v0}, 32
-oris {v0}, {v0}, (({c10} >> 16) & 0xffff)
-ori {v0}, {v0}, ({c10} & 0xffff)
+add {v2}, {v2}, {v3}
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c9} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c9} & 0xffff)
+add {v3}, {v2}, {scratch0}
+lis {v2}, (({c10} >> 48) & 0xffff)
+ori {v2}, {v2}, (({c10} >> 32) & 0xffff)
+sldi {v2}, {v2}, 32
+oris {v2}, {v2}, (({c10} >> 16) & 0xffff)
+ori {v2}, {v2}, ({c10} & 0xffff)
 .if {c11} < 32768
-std {v0}, {c11}({v3})
+std {v2}, {c11}({v3})
 .else
-li {v4}, 0
-oris {v4}, {v4}, (({c11} >> 16) & 0xffff)
-ori {v4}, {v4}, ({c11} & 0xffff)
-stdx {v0}, {v3}, {v4}
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c11} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c11} & 0xffff)
+stdx {v2}, {v3}, {scratch0}
 .endif
 lwsync
 .if {c12} < 32768
-std {v2}, {c12}({slot})
+std {v0}, {c12}({slot})
 .else
-li {v0}, 0
-oris {v0}, {v0}, (({c12} >> 16) & 0xffff)
-ori {v0}, {v0}, ({c12} & 0xffff)
-stdx {v2}, {slot}, {v0}
+li {v2}, 0
+oris {v2}, {v2}, (({c12} >> 16) & 0xffff)
+ori {v2}, {v2}, ({c12} & 0xffff)
+stdx {v0}, {slot}, {v2}
 .endif
 5:
 li {status}, 0
@@ -170,11 +167,10 @@ li {status}, 255
 # slot = scratch
 # status = out: the exit taken
 # thread = in: offset of the thread block from the thread pointer
-# v0 = address of the area, head, _
+# v0 = address of the area, head, _, next
 # v1 = out: at
-# v2 = _, _, next
-# v3 = tail, start, header
-# v4 = _, used
+# v2 = _, _, used, _
+# v3 = _, start, header
 # clobbers cr0
 # clobbers xer
 # clobbers lr

@@ -35,48 +35,46 @@ add {v2}, {v1}, {p_size}
 li {status}, 1
 li {v3}, {c2}
 bgeu {v3}, {v2}, 6f
-sub {v2}, {v0}, {v1}
-li {v3}, {c3}
-add {v2}, {v2}, {v3}
+sub {v0}, {v0}, {v1}
+li {v2}, {c3}
+add {v0}, {v0}, {v2}
+add {v2}, {v0}, {p_size}
 .if {c4} < 2048
 ld {v3}, {c4}({slot})
 .else
-li {v4}, {c4}
-add {v4}, {v4}, {slot}
-ld {v3}, 0({v4})
+li {scratch0}, {c4}
+add {scratch0}, {scratch0}, {slot}
+ld {v3}, 0({scratch0})
 .endif
-add {v4}, {v2}, {p_size}
-sub {v4}, {v4}, {v3}
+sub {v2}, {v2}, {v3}
 li {status}, 2
-li {scratch0}, {c5}
-bgeu {scratch0}, {v4}, 601f
-bne {v0}, {v3}, 6f
-601:
+li {v3}, {c5}
+bltu {v3}, {v2}, 6f
 li {status}, 3
-li {v0}, {c6}
-bgeu {v1}, {v0}, 6f
+li {v2}, {c6}
+bgeu {v1}, {v2}, 6f
 li {v3}, {c7}
-mul {v0}, {v1}, {v3}
-add {v0}, {v0}, {slot}
+mul {v2}, {v1}, {v3}
+add {v2}, {v2}, {slot}
 li {v3}, {c8}
-add {v0}, {v0}, {v3}
-li {v4}, {c9}
-add {v3}, {v0}, {v4}
-li {v0}, {c10}
+add {v2}, {v2}, {v3}
+li {scratch0}, {c9}
+add {v3}, {v2}, {scratch0}
+li {v2}, {c10}
 .if {c11} < 2048
-sd {v0}, {c11}({v3})
+sd {v2}, {c11}({v3})
 .else
-li {v4}, {c11}
-add {v4}, {v4}, {v3}
-sd {v0}, 0({v4})
+li {scratch0}, {c11}
+add {scratch0}, {scratch0}, {v3}
+sd {v2}, 0({scratch0})
 .endif
 fence rw, w
 .if {c12} < 2048
-sd {v2}, {c12}({slot})
+sd {v0}, {c12}({slot})
 .else
-li {v0}, {c12}
-add {v0}, {v0}, {slot}
-sd {v2}, 0({v0})
+li {v2}, {c12}
+add {v2}, {v2}, {slot}
+sd {v0}, 0({v2})
 .endif
 5:
 li {status}, 0
@@ -130,8 +128,7 @@ li {status}, 255
 # slot = scratch
 # status = out: the exit taken
 # thread = in: offset of the thread block from the thread pointer
-# v0 = address of the area, head, _
+# v0 = address of the area, head, _, next
 # v1 = out: at
-# v2 = _, _, next
-# v3 = tail, start, header
-# v4 = _, used
+# v2 = _, _, used, _
+# v3 = _, start, header

@@ -43,50 +43,46 @@ llihf {v3}, (({c2} >> 32) & 0xffffffff)
 oilf {v3}, ({c2} & 0xffffffff)
 clgr {v2}, {v3}
 jgnh 6f
+sgr {v0}, {v1}
+llihf {v2}, (({c3} >> 32) & 0xffffffff)
+oilf {v2}, ({c3} & 0xffffffff)
+agr {v0}, {v2}
 lgr {v2}, {v0}
-sgr {v2}, {v1}
-llihf {v3}, (({c3} >> 32) & 0xffffffff)
-oilf {v3}, ({c3} & 0xffffffff)
-agr {v2}, {v3}
+agr {v2}, {p_size}
 .if {c4} < 524288
 lg {v3}, {c4}({slot})
 .else
-lgfi {v4}, {c4}
-lg {v3}, 0({v4},{slot})
+lgfi {scratch0}, {c4}
+lg {v3}, 0({scratch0},{slot})
 .endif
-lgr {v4}, {v2}
-agr {v4}, {p_size}
-sgr {v4}, {v3}
+sgr {v2}, {v3}
 lgfi {status}, 2
-llihf {scratch0}, (({c5} >> 32) & 0xffffffff)
-oilf {scratch0}, ({c5} & 0xffffffff)
-clgr {v4}, {scratch0}
-jgnh 601f
-clgr {v0}, {v3}
-jgne 6f
-601:
+llihf {v3}, (({c5} >> 32) & 0xffffffff)
+oilf {v3}, ({c5} & 0xffffffff)
+clgr {v2}, {v3}
+jgh 6f
 lgfi {status}, 3
 clgfi {v1}, {c6}
 jgnl 6f
-lgfi {v0}, {c7}
-msgr {v0}, {v1}
-agr {v0}, {slot}
-agfi {v0}, {c8}
-lgr {v3}, {v0}
+lgfi {v2}, {c7}
+msgr {v2}, {v1}
+agr {v2}, {slot}
+agfi {v2}, {c8}
+lgr {v3}, {v2}
 agfi {v3}, {c9}
-llihf {v0}, (({c10} >> 32) & 0xffffffff)
-oilf {v0}, ({c10} & 0xffffffff)
+llihf {v2}, (({c10} >> 32) & 0xffffffff)
+oilf {v2}, ({c10} & 0xffffffff)
 .if {c11} < 524288
-stg {v0}, {c11}({v3})
+stg {v2}, {c11}({v3})
 .else
-lgfi {v4}, {c11}
-stg {v0}, 0({v4},{v3})
+lgfi {scratch0}, {c11}
+stg {v2}, 0({scratch0},{v3})
 .endif
 .if {c12} < 524288
-stg {v2}, {c12}({slot})
+stg {v0}, {c12}({slot})
 .else
-lgfi {v0}, {c12}
-stg {v2}, 0({v0},{slot})
+lgfi {v2}, {c12}
+stg {v0}, 0({v2},{slot})
 .endif
 5:
 lgfi {status}, 0
@@ -140,8 +136,7 @@ lgfi {status}, 255
 # slot = scratch
 # status = out: the exit taken
 # thread = in: offset of the thread block from the thread pointer
-# v0 = address of the area, head, _
+# v0 = address of the area, head, _, next
 # v1 = out: at
-# v2 = _, _, next
-# v3 = tail, start, header
-# v4 = _, used
+# v2 = _, _, used, _
+# v3 = _, start, header

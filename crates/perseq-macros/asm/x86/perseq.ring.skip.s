@@ -41,9 +41,13 @@ jae 301f
 movl 32({frame}), %eax
 subl 40({frame}), %eax
 xorl %edx, %edx
-movl %eax, 48({frame})
-movl %edx, 52({frame})
+movl %eax, 32({frame})
+movl %edx, 36({frame})
 addl $({c3} & 0xffffffff), %eax
+xorl %edx, %edx
+movl %eax, 32({frame})
+movl %edx, 36({frame})
+addl 24({frame}), %eax
 xorl %edx, %edx
 movl %eax, 48({frame})
 movl %edx, 52({frame})
@@ -52,21 +56,13 @@ xorl %edx, %edx
 movl %eax, 56({frame})
 movl %edx, 60({frame})
 movl 48({frame}), %eax
-addl 24({frame}), %eax
-xorl %edx, %edx
-movl %eax, 64({frame})
-movl %edx, 68({frame})
 subl 56({frame}), %eax
 xorl %edx, %edx
-movl %eax, 64({frame})
-movl %edx, 68({frame})
+movl %eax, 48({frame})
+movl %edx, 52({frame})
 movl $({c5} & 0xffffffff), %eax
-cmpl 64({frame}), %eax
-jae 601f
-movl 32({frame}), %eax
-cmpl 56({frame}), %eax
-jne 302f
-601:
+cmpl 48({frame}), %eax
+jb 302f
 movl 40({frame}), %eax
 cmpl $({c6} & 0xffffffff), %eax
 jae 303f
@@ -74,9 +70,9 @@ imull ${c7}, %eax, %eax
 addl 8({frame}), %eax
 addl $({c8} & 0xffffffff), %eax
 xorl %edx, %edx
-movl %eax, 32({frame})
-movl %edx, 36({frame})
-movl 32({frame}), %eax
+movl %eax, 48({frame})
+movl %edx, 52({frame})
+movl 48({frame}), %eax
 addl $({c9} & 0xffffffff), %eax
 xorl %edx, %edx
 movl %eax, 56({frame})
@@ -91,7 +87,7 @@ movd %eax, %xmm0
 movd %edx, %xmm1
 punpckldq %xmm1, %xmm0
 movq %xmm0, {c11}(%ecx)
-movl 48({frame}), %eax
+movl 32({frame}), %eax
 movl 8({frame}), %ecx
 movl %eax, {c12}(%ecx)
 5:
@@ -162,8 +158,7 @@ jmp {exit3}
 # frame + 8 = address of the slot
 # frame + 16 = address of the area
 # frame + 24 = in: size
-# frame + 32 = head, _
+# frame + 32 = head, _, next
 # frame + 40 = out: at
-# frame + 48 = _, _, next
-# frame + 56 = tail, start, header
-# frame + 64 = _, used
+# frame + 48 = _, _, used, _
+# frame + 56 = _, start, header

@@ -28,34 +28,30 @@ mov {status:e}, 1
 mov {v3}, {c2}
 cmp {v2}, {v3}
 jbe 6f
+sub {v0}, {v1}
+mov {v2}, {c3}
+add {v0}, {v2}
 mov {v2}, {v0}
-sub {v2}, {v1}
-mov {v3}, {c3}
-add {v2}, {v3}
+add {v2}, {p_size}
 mov {v3}, qword ptr [{slot} + {c4}]
-mov {v4}, {v2}
-add {v4}, {p_size}
-sub {v4}, {v3}
+sub {v2}, {v3}
 mov {status:e}, 2
-mov {scratch0}, {c5}
-cmp {v4}, {scratch0}
-jbe 601f
-cmp {v0}, {v3}
-jne 6f
-601:
+mov {v3}, {c5}
+cmp {v2}, {v3}
+ja 6f
 mov {status:e}, 3
 cmp {v1}, {c6}
 jae 6f
 .if {c7} == 1 || {c7} == 2 || {c7} == 4 || {c7} == 8
-lea {v0}, [{v1} * {c7} + {slot} + {c8}]
+lea {v2}, [{v1} * {c7} + {slot} + {c8}]
 .else
-imul {v0}, {v1}, {c7}
-lea {v0}, [{v0} + {slot} + {c8}]
+imul {v2}, {v1}, {c7}
+lea {v2}, [{v2} + {slot} + {c8}]
 .endif
-lea {v3}, [{v0} + {c9}]
-mov {v0}, {c10}
-mov qword ptr [{v3} + {c11}], {v0}
-mov qword ptr [{slot} + {c12}], {v2}
+lea {v3}, [{v2} + {c9}]
+mov {v2}, {c10}
+mov qword ptr [{v3} + {c11}], {v2}
+mov qword ptr [{slot} + {c12}], {v0}
 5:
 xor {status:e}, {status:e}
 .ifndef .Lperseq_site
@@ -105,13 +101,11 @@ jmp 6b
 # c9 = const: 0
 # gated = const: 1 if slots have gates
 # p_size = in: size: usize
-# scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch
 # status = out: the exit taken
 # thread = in: offset of the thread block from the thread pointer
-# v0 = address of the area, head, _
+# v0 = address of the area, head, _, next
 # v1 = out: at
-# v2 = _, _, next
-# v3 = tail, start, header
-# v4 = _, used
+# v2 = _, _, used, _
+# v3 = _, start, header

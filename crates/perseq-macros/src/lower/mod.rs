@@ -92,7 +92,7 @@ pub(crate) trait Backend {
     fn constant(emit: &mut Emit<'_>, dst: &Reg, constant: &Constant);
     /// `dst = src`.
     fn mov(emit: &mut Emit<'_>, dst: &Reg, src: &Reg);
-    /// `dst = a op b`; `b` is not `dst`, and the amount of a shift is below the width.
+    /// `dst = a op b`; `b` is not `dst` unless `a` is too, and the amount of a shift is below the width.
     fn binary(emit: &mut Emit<'_>, op: BinOp, signed: bool, dst: &Reg, a: &Reg, b: &Source);
     /// `dst = !src`.
     fn not(emit: &mut Emit<'_>, dst: &Reg, src: &Reg);

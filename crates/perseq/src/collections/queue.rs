@@ -151,8 +151,9 @@ impl<T, const N: usize> Queue<T, N> {
     /// # Errors
     /// [`AllocError`] if the system has none.
     pub fn try_new() -> Result<Self, AllocError> {
-        let empty = |_cpu| Items { head: 0, tail: 0, items: [const { MaybeUninit::uninit() }; N] };
-        Ok(Self(PerCpu::try_new(empty)?))
+        const { _ = Items::<T, N>::MASK };
+        // SAFETY: zeros are an empty queue, whose items are not there.
+        Ok(Self(unsafe { PerCpu::make_zeroed()? }))
     }
 
     /// The number of queues: one more than the highest possible CPU number.
@@ -211,39 +212,49 @@ impl<T, const N: usize> Queue<T, N> {
     /// # Errors
     /// As [`PerCpu::exclusive`].
     pub fn steal(&self, cpu: u32) -> Result<Option<T>, ExclusiveError> {
-        Ok(self.take(cpu, |len| len.min(1))?.next())
+        let mut item = MaybeUninit::uninit();
+        let count = self.take(cpu, core::slice::from_mut(&mut item), |len| len.min(1))?;
+        // SAFETY: so many were taken into it.
+        Ok((count == 1).then(|| unsafe { item.assume_init() }))
     }
 
     /// Takes the older half of the items of the queue of `cpu`, at least one if there are any: otherwise as [`steal`](Self::steal).
+    /// What it returns is as large as `N` items, on the stack.
     ///
     /// # Errors
     /// As [`PerCpu::exclusive`].
     pub fn steal_half(&self, cpu: u32) -> Result<Stolen<T, N>, ExclusiveError> {
-        self.take(cpu, |len| len.div_ceil(2))
+        let mut stolen = Stolen { items: [const { MaybeUninit::uninit() }; N], next: 0, end: 0 };
+        stolen.end = self.take(cpu, &mut stolen.items, |len| len.div_ceil(2))?;
+        Ok(stolen)
     }
 
-    fn take(&self, cpu: u32, count: impl FnOnce(usize) -> usize) -> Result<Stolen<T, N>, ExclusiveError> {
-        let mut stolen = Stolen { items: [const { MaybeUninit::uninit() }; N], next: 0, end: 0 };
+    /// Moves the oldest items of the queue of `cpu` to `room`, as many as `count` says of its length, and returns how many.
+    fn take(
+        &self,
+        cpu: u32,
+        room: &mut [MaybeUninit<T>],
+        count: impl FnOnce(usize) -> usize,
+    ) -> Result<usize, ExclusiveError> {
         if self.is_empty(cpu) && cpu < self.slots() {
-            return Ok(stolen);
+            return Ok(0);
         }
         self.0.exclusive_ptr(cpu, Change::Single, |queue| {
             let queue = queue.as_ptr();
             // SAFETY: the slot is ours, and the items at `head` to `tail` are there. They are no longer the queue's once `head` says
-            // so, and `stolen` has them from then on.
+            // so, and `room` has them from then on.
             unsafe {
                 let (head, tail) =
                     (usize::load(&raw const (*queue).head), usize::load(&raw const (*queue).tail));
-                let count = count(tail.wrapping_sub(head));
-                for (at, to) in stolen.items[..count].iter_mut().enumerate() {
+                let count = count(tail.wrapping_sub(head)).min(room.len());
+                for (at, to) in room[..count].iter_mut().enumerate() {
                     let place = head.wrapping_add(at) & Items::<T, N>::MASK;
                     *to = (&raw const (*queue).items[place]).read();
                 }
                 usize::store(&raw mut (*queue).head, head.wrapping_add(count), Relaxed);
-                stolen.end = count;
+                count
             }
-        })?;
-        Ok(stolen)
+        })
     }
 
     /// How many items the queue of `cpu` had a moment ago; 0 if there is no such CPU. Async-signal-safe.
@@ -251,9 +262,11 @@ impl<T, const N: usize> Queue<T, N> {
     pub fn len(&self, cpu: u32) -> usize {
         self.0.item(cpu).map_or(0, |queue| {
             let queue = queue.as_ptr();
-            // SAFETY: words of a slot that lives, which are only written by single stores. Of two moments, so the difference may be any.
-            let (head, tail) =
-                unsafe { (usize::load(&raw const (*queue).head), usize::load(&raw const (*queue).tail)) };
+            // SAFETY: words of a slot that lives, which are only written by single stores. `head` first: then the difference is below 0 only
+            // if the queue was emptied from its end in between.
+            let (head, tail) = unsafe {
+                (usize::load_acquire(&raw const (*queue).head), usize::load(&raw const (*queue).tail))
+            };
             (tail.wrapping_sub(head).cast_signed().max(0).cast_unsigned()).min(N)
         })
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! append:  leave for `skip` if the record does not fit before the end of the buffer; leave if there is no room;
 //!          stage its length and copy its bytes beyond head; commit(release) head = head + size
-//! skip:    leave if it fits after all, or nowhere; stage a mark; commit(release) head = the beginning of the next round
+//! skip:    leave if it fits after all, or not there either; stage a mark; commit(release) head = the beginning of the next round
 //! read:    head = acquire; read the records from tail to head; release tail
 //! ```
 //!
@@ -92,8 +92,8 @@ sequence! {
         Appended::Done
     }
 
-    /// Goes to the next round, unless so many bytes fit before the end, or do not fit there either; says whether they may fit now.
-    /// In an empty ring there is always room to go on: then it is the reader who makes room at the beginning.
+    /// Goes to the next round, unless so many bytes fit before the end; says whether they may fit now. They do not if they would not
+    /// fit at the beginning either.
     ///
     /// # Safety
     /// Only the bytes of the ring are written: this is unsafe because it follows a pointer.
@@ -103,9 +103,8 @@ sequence! {
         // Somebody else has gone there meanwhile.
         if at + size <= N { return true; }
         let next: usize = head - at + N;
-        let tail: usize = ring.reader.tail;
-        let used: usize = next + size - tail;
-        if used > N && head != tail { return false; }
+        let used: usize = next + size - ring.reader.tail;
+        if used > N { return false; }
         let start: *mut u8 = &raw mut ring.bytes.0[at];
         let header: *mut Header = start as *mut Header;
         stage (*header).len = MARK as u64;
@@ -121,7 +120,7 @@ const ATTEMPTS: u32 = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AppendError {
-    /// The ring of this CPU has no room until it is read.
+    /// The ring of this CPU has no room until it is read, or others took the room several times in a row.
     Full,
     /// The record is longer than a ring ever has room for: see [`Ring::MAX_RECORD`].
     TooLong,
@@ -131,7 +130,9 @@ impl core::fmt::Display for AppendError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::Full => "the ring of this CPU is full: read it, or drop the record",
-            Self::TooLong => "the record is longer than the ring: make the ring larger, or split the record",
+            Self::TooLong => {
+                "the record is longer than half of the ring: make the ring larger, or split the record"
+            }
         })
     }
 }
@@ -165,8 +166,8 @@ pub struct Ring<const N: usize> {
 }
 
 impl<const N: usize> Ring<N> {
-    /// The longest record, in bytes.
-    pub const MAX_RECORD: usize = N - HEADER;
+    /// The longest record, in bytes. With its header it takes half of the ring, so that an empty ring has room for it wherever its end is.
+    pub const MAX_RECORD: usize = (Buffer::<N>::MASK >> 1) + 1 - HEADER;
 
     /// Empty rings. Not for signal handlers.
     ///
@@ -186,8 +187,9 @@ impl<const N: usize> Ring<N> {
     /// # Errors
     /// [`AllocError`] if the system has none.
     pub fn try_new() -> Result<Self, AllocError> {
-        let empty = |_cpu| Buffer { head: 0, reader: Tail { tail: 0 }, bytes: Bytes([0; N]) };
-        Ok(Self { buffers: PerCpu::try_new(empty)?, read: AtomicBool::new(false) })
+        const { _ = Buffer::<N>::MASK };
+        // SAFETY: zeros are an empty ring.
+        Ok(Self { buffers: unsafe { PerCpu::make_zeroed()? }, read: AtomicBool::new(false) })
     }
 
     /// The number of rings: one more than the highest possible CPU number.
@@ -231,7 +233,7 @@ impl<const N: usize> Ring<N> {
         Err(AppendError::Full)
     }
 
-    /// The reader, unless there is one already.
+    /// The reader, unless there is one already. The child of a fork has none if another thread of its parent was reading.
     #[must_use]
     pub fn reader(&self) -> Option<Reader<'_, N>> {
         // Acquire: the last reader's tails.

@@ -20,7 +20,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use super::item::{as_words, from_word, is_word, to_word};
 use crate::percpu::Change;
 use crate::section::Word;
-use crate::{AllocError, ExclusiveError, PerCpu, cpu, sequence};
+use crate::{AllocError, ExclusiveError, PerCpu, sequence};
 
 /// One slot. `I` is a `MaybeUninit<T>`, or the word in its place.
 #[repr(C)]
@@ -118,14 +118,30 @@ impl<T: Copy, const N: usize> Stack<T, N> {
     /// # Errors
     /// [`AllocError`] if the system has none.
     pub fn try_new() -> Result<Self, AllocError> {
-        let empty = |_cpu| Items { len: 0, limit: N, items: [const { MaybeUninit::uninit() }; N] };
-        Ok(Self(PerCpu::make(empty)?))
+        Self::with_limit(N)
+    }
+
+    /// Empty stacks whose limit is `limit`, at most `N`. Pages of items are touched as items come.
+    ///
+    /// # Errors
+    /// [`AllocError`] if the system has no memory.
+    pub fn with_limit(limit: usize) -> Result<Self, AllocError> {
+        const { assert!(N > 0, "a stack has room for one item at least") };
+        // SAFETY: zeros are an empty stack, whose items are not there.
+        let mut slots: Slots<MaybeUninit<T>, N> = unsafe { PerCpu::make_zeroed()? };
+        slots.iter_mut().for_each(|stack| stack.limit = limit.min(N));
+        Ok(Self(slots))
     }
 
     /// The number of stacks: one more than the highest possible CPU number.
     #[must_use]
     pub fn slots(&self) -> u32 {
         self.0.slots()
+    }
+
+    /// As [`PerCpu::here`].
+    pub(super) fn here(&self) -> u32 {
+        self.0.here()
     }
 
     /// Pushes onto the running CPU's stack. Async-signal-safe.
@@ -159,10 +175,10 @@ impl<T: Copy, const N: usize> Stack<T, N> {
     /// comes in between. Async-signal-safe.
     #[inline]
     pub fn push_slice(&self, items: &[T]) -> usize {
-        let mut count = items.len();
+        let mut count = items.len().min(N);
         // SAFETY: so many items, and not none.
         while count > 0 && !unsafe { push_items(&self.0, items.as_ptr(), count, count * size_of::<T>()) } {
-            let here = cpu::current();
+            let here = self.here();
             // Less each time, so this ends.
             count = self.limit(here).saturating_sub(self.len(here)).min(count - 1);
         }
@@ -173,12 +189,12 @@ impl<T: Copy, const N: usize> Stack<T, N> {
     /// popped in between. Async-signal-safe.
     #[inline]
     pub fn pop_slice<'r>(&self, room: &'r mut [MaybeUninit<T>]) -> &'r mut [T] {
-        let mut count = room.len();
+        let mut count = room.len().min(N);
         let to = room.as_mut_ptr().cast();
         // SAFETY: room for so many items, and not none.
         while count > 0 && !unsafe { pop_items(&self.0, to, count, count * size_of::<T>()) } {
             // Less each time, so this ends.
-            count = self.len(cpu::current()).min(count - 1);
+            count = self.len(self.here()).min(count - 1);
         }
         // SAFETY: so many were popped into it.
         unsafe { room[..count].assume_init_mut() }

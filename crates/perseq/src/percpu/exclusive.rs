@@ -104,9 +104,10 @@ fn uncount() {
     }
 }
 
-/// Adds to the number of gates that the calling thread holds or waits for (and forks that it makes), and returns it.
+/// Adds to the number of gates that the calling thread holds or waits for (and forks that it makes), and returns it. Where threads have
+/// no blocks each gate counts as the only one.
 fn change_depth(by: i32) -> u32 {
-    let Some(block) = arch::thread_block() else { return 1 };
+    let Some(block) = arch::thread_block() else { return u32::from(by > 0) };
     // SAFETY: the thread's own block. Signals are held back.
     let depth = unsafe { &block.as_ref().exclusive_depth };
     depth.set(depth.get().wrapping_add_signed(by));

@@ -248,6 +248,12 @@ impl<T, I: Index> PerCpu<T, I> {
 
     /// Makes the slots.
     pub(crate) fn make(mut init: impl FnMut(u32) -> T) -> Result<Self, AllocError> {
+        const {
+            assert!(
+                size_of::<I::Gate>() > 0 || !core::mem::needs_drop::<T>(),
+                "only a gate tells which items to drop"
+            )
+        };
         // Dropped if `init` panics: the slots that are open by then are those that are initialised.
         let slots = Self { base: stripes::allocate(Self::SHAPE)?, owns: PhantomData };
         for index in 0..slots.slots() {

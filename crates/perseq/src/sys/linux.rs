@@ -104,13 +104,13 @@ pub(crate) unsafe fn make_writable(at: *mut u8, len: usize) -> Result<(), AllocE
     Ok(())
 }
 
-/// Gives the memory of part of a reservation back to the system: it reads as zeros then.
+/// Gives the memory of part of a reservation back to the system, which reads as zeros then; says whether that was done.
 ///
 /// # Safety
 /// The range must consist of whole writable pages of a reservation, whose contents nobody needs.
-pub(crate) unsafe fn discard(at: *mut u8, len: usize) {
-    // SAFETY: the caller's promise. A failure leaves the memory as it is.
-    let _ = unsafe { rustix::mm::madvise(at.cast(), len, rustix::mm::Advice::LinuxDontNeed) };
+pub(crate) unsafe fn discard(at: *mut u8, len: usize) -> bool {
+    // SAFETY: the caller's promise. A failure (locked memory) leaves the memory as it is.
+    unsafe { rustix::mm::madvise(at.cast(), len, rustix::mm::Advice::LinuxDontNeed) }.is_ok()
 }
 
 /// Prefers memory of `node` for the pages of a range that nobody has touched yet. Best effort.

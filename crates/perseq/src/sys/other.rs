@@ -88,7 +88,9 @@ pub(crate) unsafe fn make_writable(_at: *mut u8, _len: usize) -> Result<(), Allo
 ///
 /// # Safety
 /// None needed; the signature is that of Linux.
-pub(crate) unsafe fn discard(_at: *mut u8, _len: usize) {}
+pub(crate) unsafe fn discard(_at: *mut u8, _len: usize) -> bool {
+    false
+}
 
 /// Memory is where the system puts it.
 ///

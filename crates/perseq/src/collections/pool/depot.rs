@@ -24,7 +24,6 @@ pub(super) struct Depot {
     len: usize,
     /// Words of `out`.
     words: usize,
-    capacity: usize,
     /// Bytes from one object to the next.
     stride: usize,
     /// Objects that are not here.
@@ -35,7 +34,6 @@ pub(super) struct Depot {
 
 impl Depot {
     pub(super) fn new(capacity: usize, size: usize, align: usize) -> Result<Self, AllocError> {
-        assert!(align <= 4096, "an object of a pool is aligned to a page at most");
         let stride = size.max(1).next_multiple_of(align);
         let words = capacity.div_ceil(64);
         let maps = (words + words.div_ceil(64)) * 8;
@@ -51,7 +49,7 @@ impl Depot {
             unsafe { sys::release(memory, len) };
             return Err(error);
         }
-        let mut depot = Self { memory, len, words, capacity, stride, gone: 0, touched: 0 };
+        let mut depot = Self { memory, len, words, stride, gone: 0, touched: 0 };
         if !capacity.is_multiple_of(64) {
             *depot.out(words - 1) = u64::MAX << (capacity % 64);
         }
@@ -59,10 +57,6 @@ impl Depot {
             *depot.full(words / 64) = u64::MAX << (words % 64);
         }
         Ok(depot)
-    }
-
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity
     }
 
     /// Takes at most `count` objects and passes each to `f`; returns how many.
@@ -116,8 +110,8 @@ impl Depot {
             let len = (end.addr() & !(BLOCK - 1)).saturating_sub(start.addr() + skipped);
             if len > 0 {
                 // SAFETY: whole pages of our memory, in which lie only objects that are here.
-                unsafe { sys::discard(start.wrapping_add(skipped), len) };
-                bytes += len;
+                let given_back = unsafe { sys::discard(start.wrapping_add(skipped), len) };
+                bytes += if given_back { len } else { 0 };
             }
         }
         while self.touched > 0 && self.is_here(self.touched - 1) {
@@ -215,6 +209,7 @@ mod tests {
         // SAFETY: taken above, and not used.
         all.iter().for_each(|object| unsafe { depot.put(*object) });
         let bytes = depot.discard();
+        #[cfg(all(target_os = "linux", not(miri)))]
         assert!((13 * BLOCK..1000 * 1024).contains(&bytes), "{bytes}");
         // SAFETY: still ours.
         assert_eq!(unsafe { kept.add(1023).read() }, 7);

@@ -83,6 +83,7 @@ impl Shared {
 /// ```
 pub struct Pool<T> {
     magazines: Stack<Free, ROUNDS>,
+    capacity: usize,
     gate: Gate,
     shared: UnsafeCell<Shared>,
     objects: PhantomData<fn(T) -> T>,
@@ -113,17 +114,19 @@ impl<T> Pool<T> {
     /// # Errors
     /// [`AllocError`] if the system has none, or no address space for so many.
     pub fn try_new(capacity: usize) -> Result<Self, AllocError> {
+        const { assert!(align_of::<T>() <= 4096, "an object of a pool is aligned to a page at most") };
         let depot = Depot::new(capacity, size_of::<T>(), align_of::<T>())?;
-        let magazines = Stack::try_new()?;
         // In a small pool, magazines hold half of it at most.
         let share = (capacity / (2 * cpu::possible() as usize)).max(1);
         let limit = (LIMIT_BYTES / size_of::<T>().max(1)).clamp(LIMIT_LEAST, LIMIT).min(share);
-        for cpu in 0..magazines.slots() {
-            // Nobody knows the stack yet, so the slot can be had; if not, its limit is too high, which is not wrong.
-            let _ = magazines.set_limit(cpu, limit);
-        }
         let shared = Shared { depot, misses: 0, patience: *PATIENCE.start(), giver: 0 };
-        Ok(Self { magazines, gate: Gate::open(), shared: UnsafeCell::new(shared), objects: PhantomData })
+        Ok(Self {
+            magazines: Stack::with_limit(limit)?,
+            capacity,
+            gate: Gate::open(),
+            shared: UnsafeCell::new(shared),
+            objects: PhantomData,
+        })
     }
 
     /// Puts `value` into a free object.
@@ -135,23 +138,34 @@ impl<T> Pool<T> {
     /// Gives the value back if all objects are in use.
     #[inline]
     pub fn insert(&self, value: T) -> Result<PoolBox<'_, T>, T> {
-        let free = match self.magazines.pop() {
-            Some(free) => free,
-            None => match self.fetch() {
-                Some(free) => free,
-                None => return Err(value),
-            },
-        };
+        match self.magazines.pop().or_else(|| self.fetch()) {
+            Some(free) => Ok(self.fill(free, || value)),
+            None => Err(value),
+        }
+    }
+
+    /// As [`insert`](Self::insert), of a value that `make` makes in its place, as far as the compiler can do that: for large ones.
+    /// `None` if all objects are in use; `make` is not called then.
+    #[inline]
+    pub fn insert_with(&self, make: impl FnOnce() -> T) -> Option<PoolBox<'_, T>> {
+        let free = self.magazines.pop().or_else(|| self.fetch())?;
+        Some(self.fill(free, make))
+    }
+
+    #[inline]
+    fn fill(&self, free: Free, make: impl FnOnce() -> T) -> PoolBox<'_, T> {
         let object = free.0.cast::<T>();
+        let back = Back(self, object);
         // SAFETY: memory for a `T` that is ours now.
-        unsafe { object.write(value) };
-        Ok(PoolBox { object, pool: self, owns: PhantomData })
+        unsafe { object.write(make()) };
+        core::mem::forget(back);
+        PoolBox { object, pool: self, owns: PhantomData }
     }
 
     /// How many objects there can be at once.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.with(|shared| shared.depot.capacity()).unwrap_or(0)
+        self.capacity
     }
 
     /// How many objects were in use a moment ago. Takes the depot's lock.
@@ -168,7 +182,8 @@ impl<T> Pool<T> {
     }
 
     /// Empties all magazines, also those of CPUs that are offline, and gives the memory of free objects back to the system, where whole
-    /// blocks of 64 KiB are free; returns how many bytes. Fences each CPU whose magazine holds something. Async-signal-safe.
+    /// blocks of 64 KiB are free; returns how many bytes. Fences each CPU whose magazine holds something, and looks at every object that was
+    /// ever used; who needs the depot waits meanwhile. Async-signal-safe.
     pub fn reclaim(&self) -> usize {
         let reclaimed = self.with(|shared| {
             self.empty_magazines(shared);
@@ -185,8 +200,8 @@ impl<T> Pool<T> {
         }
     }
 
-    /// Runs `f` with the depot's gate owned. `None` if a thread that is gone left it in the middle of something: in the child of a
-    /// fork that could not wait for it. Then what is in magazines still goes round, and the rest is lost.
+    /// Runs `f` with the depot's gate owned. `None` if a thread that is gone left it in the middle of something (in the child of a
+    /// fork that could not wait for it), or in the handler of a fault in here. Then what is in magazines still goes round.
     fn with<R>(&self, f: impl FnOnce(&mut Shared) -> R) -> Option<R> {
         let _owned = Owned::acquire(&self.gate, Change::Several).ok()?;
         // SAFETY: the gate is ours, and signals are held back.
@@ -196,33 +211,30 @@ impl<T> Pool<T> {
     /// An object, and a batch for the magazine.
     #[cold]
     fn fetch(&self) -> Option<Free> {
-        let mut batch = Batch::new();
-        let wanted = self.magazines.limit(cpu::current()).clamp(1, BATCH);
+        // All of it with the gate: what is on its way is in neither place, and whoever looks for an object meanwhile waits.
         self.with(|shared| {
             self.miss(shared);
+            let mut batch = Batch::new();
+            let wanted = self.magazines.limit(self.magazines.here()).clamp(1, BATCH);
             if batch.fill(&mut shared.depot, wanted) == 0 {
                 self.empty_magazines(shared);
                 batch.fill(&mut shared.depot, wanted);
             }
-        });
-        let (first, rest) = batch.free().split_first()?;
-        // The thread may be on another CPU by now, or somebody else filled the magazine.
-        let kept = self.magazines.push_slice(rest);
-        if kept < rest.len() {
-            self.with(|shared| shared.put(&rest[kept..]));
-        }
-        Some(*first)
+            let (first, rest) = batch.free().split_first()?;
+            let kept = self.magazines.push_slice(rest);
+            shared.put(&rest[kept..]);
+            Some(*first)
+        })?
     }
 
-    /// Makes room in the magazine, and takes an object back.
+    /// Takes an object back, and makes room in the magazine.
     #[cold]
     fn spill(&self, free: Free) {
-        let mut batch = Batch::new();
-        let count = self.magazines.limit(cpu::current()).div_ceil(2).min(BATCH);
-        let batch = self.magazines.pop_slice(&mut batch.0[..count]);
         self.with(|shared| {
             self.miss(shared);
-            shared.put(batch);
+            let mut batch = Batch::new();
+            let count = self.magazines.limit(self.magazines.here()).div_ceil(2).min(BATCH);
+            shared.put(self.magazines.pop_slice(&mut batch.0[..count]));
             shared.put(&[free]);
         });
     }
@@ -259,20 +271,23 @@ impl<T> Pool<T> {
         }
         shared.misses = 0;
         shared.patience = (2 * shared.patience).min(*PATIENCE.end());
-        let (here, slots) = (cpu::current(), self.magazines.slots());
+        let (here, slots) = (self.magazines.here(), self.magazines.slots());
         let limit = self.magazines.limit(here);
-        if limit + BATCH > ROUNDS {
-            return;
-        }
         for _ in 0..slots {
             shared.giver = (shared.giver + 1) % slots;
             let (giver, room) = (shared.giver, self.magazines.limit(shared.giver));
-            if giver == here || room <= BATCH || self.magazines.set_limit(giver, room - BATCH).is_err() {
+            let moved = BATCH.min(room / 2).min(ROUNDS - limit);
+            if giver == here || moved == 0 || self.magazines.set_limit(giver, room - moved).is_err() {
                 continue;
             }
-            let above = self.magazines.len(giver).saturating_sub(room - BATCH);
-            self.take(shared, giver, above.min(BATCH));
-            let _ = self.magazines.set_limit(here, limit + BATCH);
+            let above = self.magazines.len(giver).saturating_sub(room - moved);
+            if above > 0 {
+                self.take(shared, giver, above.min(BATCH));
+            }
+            if self.magazines.set_limit(here, limit + moved).is_err() {
+                // It cannot be had: nothing is moved.
+                let _ = self.magazines.set_limit(giver, room);
+            }
             return;
         }
     }
@@ -302,6 +317,16 @@ impl Batch {
 impl<T> fmt::Debug for Pool<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool").field("capacity", &self.capacity()).finish_non_exhaustive()
+    }
+}
+
+/// Gives memory back when it is dropped, also by a panic.
+struct Back<'p, T>(&'p Pool<T>, NonNull<T>);
+
+impl<T> Drop for Back<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.release(self.1);
     }
 }
 
@@ -358,14 +383,6 @@ impl<T> DerefMut for PoolBox<'_, T> {
 impl<T> Drop for PoolBox<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        /// Gives the memory back even if the value's `drop` panics.
-        struct Back<'a, T>(&'a Pool<T>, NonNull<T>);
-        impl<T> Drop for Back<'_, T> {
-            #[inline]
-            fn drop(&mut self) {
-                self.0.release(self.1);
-            }
-        }
         let _back = Back(self.pool, self.object);
         // SAFETY: it is there, and dropped once.
         unsafe { self.object.drop_in_place() };
