@@ -31,11 +31,21 @@ fn are_exact(subjects: &[Box<dyn Subject>], disturbances: &[Disturbance]) {
     }
 }
 
-/// Puts a structure that lacks something under `disturbances`.
-fn sum_is_wrong(subject: &dyn Subject, disturbances: &[Disturbance]) {
-    for Outcome { name, expected, found } in run(&[subject], disturbances) {
-        assert_ne!(found, expected, "{name} under {disturbances:?} cannot be right: the stress is too weak");
-    }
+/// How often a control is given the chance to fail. It nearly always takes one; on an emulated machine that does other work too it may
+/// take some more.
+const CHANCES: u32 = 20;
+
+/// Puts a structure that lacks something under `disturbances`, until that shows.
+fn sum_is_wrong<S: Subject + Default>(disturbances: &[Disturbance]) {
+    let is_wrong = |_| {
+        let outcomes = run(&[&S::default()], disturbances);
+        outcomes.iter().any(|Outcome { expected, found, .. }| found != expected)
+    };
+    let name = S::default().name();
+    assert!(
+        (0..CHANCES).any(is_wrong),
+        "{name} under {disturbances:?} cannot be right: the stress is too weak"
+    );
 }
 
 #[test]
@@ -164,18 +174,18 @@ fn the_same_sets_leave_wrong_values_in_what_lets_all_threads_set_at_once() {
             counter.add(value.cast_unsigned());
         };
         let add = |n: i64| counter.add(n.cast_unsigned());
-        assert!(wrong_values(set, add, || counter.sum().cast_signed()) > 0);
+        assert!((0..CHANCES).any(|_| wrong_values(set, add, || counter.sum().cast_signed()) > 0));
     }
 }
 
 #[test]
 fn the_same_stress_makes_an_unprotected_count_lose_updates() {
-    sum_is_wrong(&Unprotected::default(), &[Signals, Migration]);
+    sum_is_wrong::<Unprotected>(&[Signals, Migration]);
 }
 
 #[test]
 fn the_same_stress_makes_a_lock_without_a_sequence_let_two_in() {
-    sum_is_wrong(&TornLocks::default(), &[Signals, Migration]);
+    sum_is_wrong::<TornLocks>(&[Signals, Migration]);
 }
 
 /// For controls that need a slot to be changed from another CPU.
@@ -190,7 +200,7 @@ fn several_cpus() -> bool {
 #[test]
 fn the_same_stress_makes_a_write_past_the_gate_lose_updates() {
     if several_cpus() {
-        sum_is_wrong(&Trespassed::default(), &[Exclusive, Exclusive]);
+        sum_is_wrong::<Trespassed>(&[Exclusive, Exclusive]);
     }
 }
 
@@ -198,7 +208,7 @@ fn the_same_stress_makes_a_write_past_the_gate_lose_updates() {
 fn the_same_stress_makes_operations_on_a_word_of_another_cpu_lose_updates() {
     // On the slow path the other CPU would have to come between a load and a store that follows at once.
     if several_cpus() && sequences_run() {
-        sum_is_wrong(&Misplaced::default(), &[Signals, Migration]);
+        sum_is_wrong::<Misplaced>(&[Signals, Migration]);
     }
 }
 
@@ -206,6 +216,6 @@ fn the_same_stress_makes_operations_on_a_word_of_another_cpu_lose_updates() {
 fn the_same_stress_makes_an_owner_without_a_fence_lose_updates() {
     // Without sections there is nobody to fence.
     if several_cpus() && sequences_run() {
-        sum_is_wrong(&Unfenced::default(), &[Exclusive, Exclusive]);
+        sum_is_wrong::<Unfenced>(&[Exclusive, Exclusive]);
     }
 }

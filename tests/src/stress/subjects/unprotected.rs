@@ -22,6 +22,10 @@ impl Subject for TornLocks {
         if std::hint::black_box(word.load(Ordering::Relaxed)) != 0 {
             return 0;
         }
+        // As long as a section is that copies something.
+        (0..500).for_each(|turn| {
+            std::hint::black_box(turn);
+        });
         word.store(1, Ordering::Relaxed);
         let mut value = number.load(Ordering::Relaxed);
         let by = count(&mut value);
