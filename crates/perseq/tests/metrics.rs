@@ -134,9 +134,11 @@ fn scales_and_bounds_can_be_chosen() {
     recorder.set_scale("fine", 1e12);
     recorder.set_scale("bytes", f64::NAN);
     recorder.set_bounds("fine", [2e-9, 1e-9, f64::INFINITY]);
+    recorder.set_bounds("zero", [0.0, -0.0, 0.0]);
     with_local_recorder(&recorder, || {
         describe_histogram!("bytes", Unit::Bytes, "");
         histogram!("fine").record(1.5e-9);
+        histogram!("zero").record(0);
         histogram!("bytes").record(100);
         histogram!("bytes").record(u64::MAX as f64 * 2.0);
     });
@@ -145,6 +147,8 @@ fn scales_and_bounds_can_be_chosen() {
     let fine = ["0.000000001", "0.000000002", "+Inf"].map(|bound| bucket("fine", bound));
     assert_eq!(fine, [0.0, 1.0, 1.0]);
     assert_eq!(samples.keys().filter(|series| series.starts_with("fine_bucket")).count(), 3);
+    assert_eq!(["0", "+Inf"].map(|bound| bucket("zero", bound)), [1.0, 1.0]);
+    assert_eq!(samples.keys().filter(|series| series.starts_with("zero_bucket")).count(), 2);
     assert_eq!(["64", "256", "+Inf"].map(|bound| bucket("bytes", bound)), [0.0, 1.0, 2.0]);
 }
 

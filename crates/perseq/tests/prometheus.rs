@@ -101,3 +101,15 @@ fn clones_on_many_threads_count_together() {
     assert_eq!((counter.get(), gauge.get()), (40_000, 80_000));
     assert_eq!((histogram.count(), histogram.sum()), (40_000, 380_000.0));
 }
+
+#[test]
+fn sums_of_large_numbers_do_not_wrap() {
+    let large = (1_u64 << 53) as f64;
+    let (counter, gauge) =
+        (ours::Counter::<f64, AtomicU64>::default(), ours::Gauge::<f64, AtomicU64>::default());
+    for _ in 0..4000 {
+        counter.inc_by(large);
+        gauge.dec_by(large);
+    }
+    assert_eq!((counter.get(), gauge.get()), (4000.0 * large, -4000.0 * large));
+}

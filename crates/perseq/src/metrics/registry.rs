@@ -125,7 +125,9 @@ impl Recorder {
     /// Sets the bounds of the buckets in which histograms of this name are rendered, the highest one, infinity, aside. Without,
     /// there are three for each power of ten from 10^-6 to 10^6, or for bytes one for each power of four.
     pub fn set_bounds(&self, name: &str, bounds: impl IntoIterator<Item = f64>) {
-        let mut bounds: Vec<f64> = bounds.into_iter().filter(|bound| bound.is_finite()).collect();
+        let finite = bounds.into_iter().filter(|bound| bound.is_finite());
+        // There is one zero, and it has no sign.
+        let mut bounds: Vec<f64> = finite.map(|bound| bound + 0.0).collect();
         bounds.sort_by(f64::total_cmp);
         bounds.dedup();
         self.0.describe(name, |description| description.bounds = Some(bounds));

@@ -115,8 +115,8 @@ impl<N: Count, A> Counter<N, A> {
         self.inc_by(N::ONE);
     }
 
-    /// Adds `v`: of `u64`, or a whole number, at the cost of [`perseq::Counter::add`](crate::Counter::add); another `f64` by
-    /// compare-and-swap.
+    /// Adds `v`: an integer, or a whole number up to 2^40, at the cost of [`perseq::Counter::add`](crate::Counter::add); another
+    /// float by compare-and-swap. Integers wrap; so does a float to which 2^63 is added between two reads.
     #[inline]
     pub fn inc_by(&self, v: N) {
         N::add(&self.sum, v);
