@@ -33,6 +33,10 @@
 //!
 //! Handles may be used from any thread, and in signal handlers if they were used once before (but for `set`, `absolute` and
 //! fractions of gauges). A macro that names a metric looks it up each time; a handle that is kept does not.
+//!
+//! # Memory
+//! What was registered is kept as long as the recorder: every key as it was given, and every series. A histogram takes 15 KiB for
+//! each series, and up to 15 KiB more for each CPU that records in it. Nothing bounds them, so labels should take few values.
 
 mod handles;
 mod names;
