@@ -72,6 +72,7 @@ impl Float {
     pub(crate) fn value(&self) -> f64 {
         let _nobody_sets = self.lock();
         let mut units = self.units.sum().cast_signed();
+        // With the lock held, so nobody else replaces them, and nobody reads them in neither place or in both.
         if units.unsigned_abs() > MANY {
             self.add_rest(self.units.replace(0).cast_signed() as f64 / self.scale);
             units = self.units.sum().cast_signed();

@@ -90,7 +90,7 @@ impl Gauge {
     }
 
     /// The value: every addition and set that happened before the call is in it, those that happen meanwhile may be.
-    /// Async-signal-safe.
+    /// Async-signal-safe, as [`set`](Self::set).
     #[must_use]
     pub fn value(&self) -> i64 {
         self.alone(|| self.sum.sum()).cast_signed()
