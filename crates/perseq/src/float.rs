@@ -1,9 +1,11 @@
 //! [`Float`]: a sum of `f64`, split per CPU as far as it consists of whole units.
 //!
 //! A section computes with integers, so whole units go to a [`Counter`], whose arithmetic is that of signed numbers too. What is
-//! no whole number of units, or too many of them, goes to one atomic `f64` word, by compare-and-swap as everywhere.
+//! no whole number of units, or too many of them, goes to one atomic `f64` word, by compare-and-swap as everywhere. So do the units
+//! themselves when somebody reads them and they have become many.
 //!
-//! Invariant: the value is the word plus the units over the scale, read while nobody sets it.
+//! Invariants: the value is the word plus the units over the scale, read while nobody sets it; and units do not overflow, unless
+//! 2^63 of them come between two reads, which takes 2^23 of the largest additions.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -69,8 +71,13 @@ impl Float {
     /// The value.
     pub(crate) fn value(&self) -> f64 {
         let _nobody_sets = self.lock();
-        let rest = f64::from_bits(self.rest.load(Ordering::Relaxed));
-        rest + self.units.sum().cast_signed() as f64 / self.scale
+        let mut units = self.units.sum().cast_signed();
+        // With the lock held, so nobody else replaces them, and nobody reads them in neither place or in both.
+        if units.unsigned_abs() > MANY {
+            self.add_rest(self.units.replace(0).cast_signed() as f64 / self.scale);
+            units = self.units.sum().cast_signed();
+        }
+        f64::from_bits(self.rest.load(Ordering::Relaxed)) + units as f64 / self.scale
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
@@ -78,11 +85,14 @@ impl Float {
     }
 }
 
+/// So many units are moved to the word: more than `f64` holds exactly.
+const MANY: u64 = 1 << 53;
+
 /// Whether so many units are a number that `f64` holds exactly, and too few for their sum to overflow soon. A float that is larger
 /// than any `i64` was cut to one that is not.
 #[inline]
 fn fits(units: i64) -> bool {
-    units.unsigned_abs() <= 1 << 53
+    units.unsigned_abs() <= 1 << 40
 }
 
 #[cfg(test)]
@@ -103,6 +113,36 @@ mod tests {
         assert!(float.value().is_nan());
         float.set(-1.0);
         assert_eq!(float.value(), -1.0);
+    }
+
+    #[test]
+    fn units_do_not_overflow_if_somebody_reads_them() {
+        for sign in [1_i64, -1] {
+            let (float, units) = (Float::new(1024.0), sign << 61);
+            for round in 1..=20 {
+                float.units.add(units.cast_unsigned());
+                assert_eq!(float.value(), units as f64 / 1024.0 * f64::from(round));
+            }
+            float.set(0.5);
+            assert_eq!(float.value(), 0.5);
+        }
+    }
+
+    #[test]
+    fn moving_units_loses_none_that_are_added_meanwhile() {
+        const EACH: u32 = if cfg!(miri) { 200 } else { 20_000 };
+        let (float, units) = (Float::new(1.0), 1_u64 << 46);
+        std::thread::scope(|scope| {
+            let adding = [(); 2].map(|()| scope.spawn(|| (0..EACH).for_each(|_| float.units.add(units))));
+            let mut last = 0.0;
+            while !adding.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                let value = float.value();
+                assert!(value >= last, "{value} after {last}");
+                last = value;
+            }
+        });
+        assert_eq!(float.value(), f64::from(2 * EACH) * units as f64);
+        assert_ne!(float.rest.load(Ordering::Relaxed), 0, "some were moved");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use perseq::metrics::Recorder;
 type Samples = BTreeMap<String, f64>;
 
 /// Reads the text format, and checks what it demands: a type for each name, once, before the samples, which follow each other;
-/// names of allowed characters; no sample twice; buckets that grow.
+/// names of allowed characters; no sample and no label twice, no label that Prometheus keeps for itself; buckets that grow.
 fn parse(text: &str) -> Samples {
     let mut samples = Samples::new();
     let (mut types, mut current) = (HashSet::new(), (String::new(), String::new()));
@@ -45,6 +45,10 @@ fn parse(text: &str) -> Samples {
         let suffix = name.strip_prefix(&*current.0).unwrap_or_else(|| panic!("{line} is among {current:?}"));
         let suffixes: &[&str] = if current.1 == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
         assert!(suffixes.contains(&suffix), "{line} is among {current:?}");
+        let mut labels = HashSet::new();
+        for (label, _) in series.split(['{', ',']).filter_map(|part| part.split_once("=\"")) {
+            assert!(labels.insert(label) && !label.starts_with("__"), "{label} in {line}");
+        }
         let value: f64 = value.parse().unwrap_or_else(|_| panic!("{line} has no value"));
         if suffix == "_bucket" {
             let (of, _) = series.rsplit_once("le=").expect("a bound");
@@ -104,6 +108,32 @@ fn what_is_recorded_is_rendered() {
 }
 
 #[test]
+fn labels_that_would_be_rendered_alike_are_one() {
+    let recorder = Recorder::new();
+    with_local_recorder(&recorder, || {
+        histogram!("h", "le" => "1", "le_" => "2").record(1);
+        histogram!("h", "le" => "x").record(1);
+        histogram!("h", "le_" => "x").record(1);
+        counter!("c", "__name__" => "other").increment(1);
+        counter!("c", "a" => "").increment(1);
+        counter!("c").increment(1);
+        counter!("c", "le" => "1", "le_" => "2").increment(1);
+    });
+    let samples = parse(&recorder.render());
+    let expected = [
+        ("h_count{le_=\"1\"}", 1.0),
+        ("h_count{le_=\"x\"}", 2.0),
+        ("h_bucket{le_=\"x\",le=\"+Inf\"}", 2.0),
+        ("c{label__name__=\"other\"}", 1.0),
+        ("c", 2.0),
+        ("c{le=\"1\",le_=\"2\"}", 1.0),
+    ];
+    for (series, value) in expected {
+        assert_eq!(samples.get(series), Some(&value), "{series}");
+    }
+}
+
+#[test]
 fn a_name_that_kinds_share_is_rendered_once() {
     let recorder = Recorder::new();
     with_local_recorder(&recorder, || {
@@ -113,6 +143,8 @@ fn a_name_that_kinds_share_is_rendered_once() {
         histogram!("x").record(4);
         counter!("y_count").increment(5);
         histogram!("y").record(6);
+        gauge!("z_bytes").set(7);
+        histogram!("z_bytes").record(8);
     });
     let samples = parse(&recorder.render());
     let expected = [
@@ -122,6 +154,7 @@ fn a_name_that_kinds_share_is_rendered_once() {
         ("x_histogram_histogram_sum", 4.0),
         ("y_count", 5.0),
         ("y_histogram_sum", 6.0),
+        ("z_bytes_histogram_bucket{le=\"64\"}", 1.0),
     ];
     for (series, value) in expected {
         assert_eq!(samples.get(series), Some(&value), "{series}");
@@ -134,9 +167,11 @@ fn scales_and_bounds_can_be_chosen() {
     recorder.set_scale("fine", 1e12);
     recorder.set_scale("bytes", f64::NAN);
     recorder.set_bounds("fine", [2e-9, 1e-9, f64::INFINITY]);
+    recorder.set_bounds("zero", [0.0, -0.0, 0.0]);
     with_local_recorder(&recorder, || {
         describe_histogram!("bytes", Unit::Bytes, "");
         histogram!("fine").record(1.5e-9);
+        histogram!("zero").record(0);
         histogram!("bytes").record(100);
         histogram!("bytes").record(u64::MAX as f64 * 2.0);
     });
@@ -145,6 +180,8 @@ fn scales_and_bounds_can_be_chosen() {
     let fine = ["0.000000001", "0.000000002", "+Inf"].map(|bound| bucket("fine", bound));
     assert_eq!(fine, [0.0, 1.0, 1.0]);
     assert_eq!(samples.keys().filter(|series| series.starts_with("fine_bucket")).count(), 3);
+    assert_eq!(["0", "+Inf"].map(|bound| bucket("zero", bound)), [1.0, 1.0]);
+    assert_eq!(samples.keys().filter(|series| series.starts_with("zero_bucket")).count(), 2);
     assert_eq!(["64", "256", "+Inf"].map(|bound| bucket("bytes", bound)), [0.0, 1.0, 2.0]);
 }
 

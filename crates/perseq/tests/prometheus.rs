@@ -1,7 +1,7 @@
 //! Metrics for the registry of the crate `prometheus-client`: they are rendered as those of that crate are, whatever is done
 //! to them.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32, AtomicU64};
 
 use perseq::prometheus as ours;
 use prometheus_client::encoding::text::encode;
@@ -100,4 +100,69 @@ fn clones_on_many_threads_count_together() {
     });
     assert_eq!((counter.get(), gauge.get()), (40_000, 80_000));
     assert_eq!((histogram.count(), histogram.sum()), (40_000, 380_000.0));
+}
+
+#[test]
+fn sums_of_large_numbers_do_not_wrap() {
+    let large = (1_u64 << 53) as f64;
+    let (counter, gauge) =
+        (ours::Counter::<f64, AtomicU64>::default(), ours::Gauge::<f64, AtomicU64>::default());
+    for _ in 0..4000 {
+        counter.inc_by(large);
+        gauge.dec_by(large);
+    }
+    assert_eq!((counter.get(), gauge.get()), (4000.0 * large, -4000.0 * large));
+}
+
+#[test]
+fn every_number_behaves_as_theirs() {
+    macro_rules! counters {
+        ($($number:ty, $word:ty, $large:expr;)*) => {$({
+            let (ours, theirs) =
+                (ours::Counter::<$number, $word>::default(), counter::Counter::<$number, $word>::default());
+            for value in [3 as $number, $large, $large] {
+                ours.inc();
+                theirs.inc();
+                ours.inc_by(value);
+                theirs.inc_by(value);
+                assert_eq!(ours.get(), theirs.get(), "a counter of {}", stringify!($number));
+            }
+        })*};
+    }
+    macro_rules! gauges {
+        ($($number:ty, $word:ty, $large:expr;)*) => {$({
+            let (ours, theirs) =
+                (ours::Gauge::<$number, $word>::default(), gauge::Gauge::<$number, $word>::default());
+            for value in [3 as $number, $large, $large] {
+                ours.dec();
+                theirs.dec();
+                assert_eq!(ours.get(), theirs.get(), "a gauge of {}", stringify!($number));
+                ours.inc_by(value);
+                theirs.inc_by(value);
+                assert_eq!(ours.get(), theirs.get(), "a gauge of {}", stringify!($number));
+                ours.set(value);
+                theirs.set(value);
+                ours.dec_by(2 as $number);
+                theirs.dec_by(2 as $number);
+                ours.inc();
+                theirs.inc();
+                assert_eq!(ours.get(), theirs.get(), "a gauge of {}", stringify!($number));
+            }
+        })*};
+    }
+    // Integers wrap; what a float cannot hold is rounded alike, in one step or two.
+    counters! {
+        u64, AtomicU64, u64::MAX - 1;
+        u32, AtomicU32, u32::MAX - 1;
+        f64, AtomicU64, 1e300;
+        f32, AtomicU32, 1e30;
+    }
+    gauges! {
+        i64, AtomicI64, i64::MIN;
+        i32, AtomicI32, i32::MIN;
+        u64, AtomicU64, u64::MAX - 1;
+        u32, AtomicU32, u32::MAX - 1;
+        f64, AtomicU64, 1e300;
+        f32, AtomicU32, 1e30;
+    }
 }

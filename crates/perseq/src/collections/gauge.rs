@@ -4,7 +4,9 @@
 //! the counter's atomic word and moves the baseline of each CPU's word to where the word is: what was added before is dropped with
 //! it, what is added later counts.
 //!
-//! Invariants: those of the counter; and nobody sets it while another one sets or reads it, which a gate sees to.
+//! Invariants: those of the counter; and nobody sets it while another one sets or reads it, which a gate sees to. The exception is the
+//! handler of a fault (SIGSEGV, SIGTRAP), which cannot be held back: if it interrupts its own thread's set or read and sets or
+//! reads too, the two mix, and what they return may be off.
 //!
 //! Ordering: relaxed, as the counter's. Each addition is before or after a set as a whole, but CPUs are visited one after
 //! the other, so a set is no single moment for all of them: if a thread adds on one CPU and then, having been moved meanwhile, on
@@ -81,21 +83,23 @@ impl Gauge {
     }
 
     /// Sets it to `value` and returns what it was. Every addition is either before it, and in what is returned, or after it, and
-    /// counts on top of `value`; none is lost. Additions do not notice; sets and reads wait for each other. Async-signal-safe.
+    /// counts on top of `value`; none is lost. Additions do not notice; sets and reads wait for each other. Async-signal-safe, but in the
+    /// handler of a fault (SIGSEGV, SIGTRAP) that interrupts a set or read of this gauge, what either returns may be off.
     pub fn set(&self, value: i64) -> i64 {
         self.alone(|| self.sum.replace(value.cast_unsigned())).cast_signed()
     }
 
     /// The value: every addition and set that happened before the call is in it, those that happen meanwhile may be.
-    /// Async-signal-safe.
+    /// Async-signal-safe, as [`set`](Self::set).
     #[must_use]
     pub fn value(&self) -> i64 {
         self.alone(|| self.sum.sum()).cast_signed()
     }
 
     fn alone<R>(&self, access: impl FnOnce() -> R) -> R {
-        // It is never refused: the gate is not closed or abandoned, and this thread cannot own it, having signals held back while it
-        // does. Taken over from a thread that is gone in the middle of a set, it may show parts of that, until the next set.
+        // The gate is not closed or abandoned, and this thread does not own it, having signals held back while it does: it is refused
+        // only to the handler of a fault, which is not held back, and goes on without, as waiting would be for ever. Taken over
+        // from a thread that is gone in the middle of a set, it may show parts of that, until the next set.
         let _alone = Owned::acquire(&self.access, Change::Single);
         access()
     }

@@ -91,9 +91,11 @@ fn made<const N: usize>(slots: &Slots<N>) -> bool {
 /// the exact sum. Every value has a bucket, and nothing is configured but the precision, by the number of [`buckets`]: with 5 bits, as
 /// it is if nothing is said, a bucket is at most 1/32 as wide as the values in it are large.
 ///
-/// Memory is made on the first record: `8 * N + 8` bytes of addresses for each CPU (15 KiB with 5 bits), of which only those pages take
-/// memory on which something was recorded: with 5 bits, a page holds the buckets of 16 powers of two. The histogram itself is as
-/// large as one CPU's part: it belongs in a `static` or a box.
+/// Memory is made on the first record: up to 5 bits, `8 * N + 8` bytes for each CPU (15 KiB with 5), packed with others; with more, a
+/// mapping of its own, of that size rounded up to a power of two for each CPU, and 64 KiB at least. Those are addresses, of
+/// which only those pages take memory on which something was recorded: with 5 bits, a page holds the buckets of 16 powers of
+/// two. The histogram itself is as large as one CPU's part: it belongs in a `static`. In a box it is made on the stack
+/// first, if the compiler does not optimise, and with 16 bits it has 24 MiB.
 ///
 /// ```
 /// use perseq::Histogram;

@@ -21,8 +21,8 @@
 //!
 //! # What the numbers are
 //! - **Counters** are [`Counter`](crate::Counter)s. `absolute` adds what is missing, one call after the other.
-//! - **Gauges** hold `f64`. Whole numbers up to 2^53 are added per CPU; other numbers are added to one atomic word, by
-//!   compare-and-swap, exactly as far as `f64` is exact. `set` takes a lock.
+//! - **Gauges** hold `f64`. Whole numbers up to 2^40 are added per CPU; other numbers are added to one atomic word, by
+//!   compare-and-swap, exactly as far as `f64` is exact. `set` takes a lock. One to which 2^63 is added between two reads wraps.
 //! - **Histograms** are [`Histogram`](crate::Histogram)s of whole units: `f64` values are multiplied by a scale and rounded. The
 //!   scale is chosen when the histogram is registered: what [`set_scale`](Recorder::set_scale) said; else by the unit that it
 //!   was described with, or that its name ends with (`_seconds`, `_bytes` and so on): nanoseconds for times, and 1 for bytes,
@@ -33,6 +33,10 @@
 //!
 //! Handles may be used from any thread, and in signal handlers if they were used once before (but for `set`, `absolute` and
 //! fractions of gauges). A macro that names a metric looks it up each time; a handle that is kept does not.
+//!
+//! # Memory
+//! What was registered is kept as long as the recorder: every key as it was given, and every series. A histogram takes 15 KiB for
+//! each series, and up to 15 KiB more for each CPU that records in it. Nothing bounds them, so labels should take few values.
 
 mod handles;
 mod names;

@@ -1,7 +1,7 @@
 //! Names and labels as Prometheus allows them.
 //!
-//! Invariant: a [`Series`] has an allowed name, and labels with allowed names, in order, each once. So metrics that would be the
-//! same when they are rendered are the same metric.
+//! Invariant: a [`Series`] has an allowed name, and labels with allowed names, in order, each once and with a value. So metrics
+//! that would be the same when they are rendered are the same metric.
 
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -14,9 +14,12 @@ pub(super) struct Series {
 }
 
 impl Series {
-    pub(super) fn of(key: &metrics::Key) -> Self {
+    /// That of a key of a metric that has the label `own` itself.
+    pub(super) fn of(key: &metrics::Key, own: Option<&str>) -> Self {
+        // To Prometheus, a label without a value is none.
+        let labels = key.labels().filter(|label| !label.value().is_empty());
         let mut labels: Vec<(String, String)> =
-            key.labels().map(|label| (allowed(label.key(), false), label.value().to_string())).collect();
+            labels.map(|given| (label(given.key(), own), given.value().to_string())).collect();
         labels.sort();
         labels.dedup_by(|a, b| a.0 == b.0);
         Self { name: metric(key.name()), labels }
@@ -26,6 +29,19 @@ impl Series {
 /// The name of a metric: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
 pub(super) fn metric(name: &str) -> String {
     allowed(name, true)
+}
+
+/// The name of a label: `[a-zA-Z_][a-zA-Z0-9_]*`, and neither `own` nor one of those that Prometheus keeps for itself, which begin
+/// with `__`.
+fn label(name: &str, own: Option<&str>) -> String {
+    let mut label = allowed(name, false);
+    if Some(&*label) == own {
+        label.push('_');
+    }
+    if label.starts_with("__") {
+        label.insert_str(0, "label");
+    }
+    label
 }
 
 /// Puts `_` for every character that is not allowed.
@@ -41,6 +57,8 @@ fn allowed(name: &str, colons: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::format;
+
     use super::*;
 
     #[test]
@@ -54,13 +72,17 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_labels_makes_no_difference_and_none_is_there_twice() {
-        let key = |labels: &[(&'static str, &'static str)]| {
-            metrics::Key::from_parts("n", labels.iter().map(metrics::Label::from).collect::<Vec<_>>())
+    fn labels_are_in_order_each_once_and_with_a_value() {
+        let labels = |labels: &[(&'static str, &'static str)], own| {
+            let labels = labels.iter().map(metrics::Label::from).collect::<Vec<_>>();
+            let series = Series::of(&metrics::Key::from_parts("n", labels), own);
+            series.labels.iter().map(|(label, value)| format!("{label}={value}")).collect::<Vec<_>>()
         };
-        let (one, other) = (key(&[("b", "2"), ("a", "1")]), key(&[("a", "1"), ("b", "2")]));
-        assert_eq!(Series::of(&one), Series::of(&other));
-        let twice = Series::of(&key(&[("a.b", "1"), ("a_b", "2")]));
-        assert_eq!(twice.labels, [("a_b".to_string(), "1".to_string())]);
+        assert_eq!(labels(&[("b", "2"), ("a", "1")], None), ["a=1", "b=2"]);
+        assert_eq!(labels(&[("a.b", "1"), ("a_b", "2")], None), ["a_b=1"]);
+        assert_eq!(labels(&[("a.b", ""), ("a_b", "2"), ("c", "")], None), ["a_b=2"]);
+        assert_eq!(labels(&[("le", "1"), ("le_", "2")], Some("le")), ["le_=1"]);
+        assert_eq!(labels(&[("le", "1"), ("le_", "2")], None), ["le=1", "le_=2"]);
+        assert_eq!(labels(&[("__name__", "1"), ("-.x", "2")], None), ["label__name__=1", "label__x=2"]);
     }
 }

@@ -55,11 +55,11 @@ impl<M, H> Default for Kind<M, H> {
 }
 
 impl<M, H: Clone + From<Arc<M>>> Kind<M, H> {
-    fn handle(&self, key: &Key, make: impl FnOnce(&Series) -> M) -> H {
+    fn handle(&self, key: &Key, own: Option<&str>, make: impl FnOnce(&Series) -> M) -> H {
         if let Some(handle) = self.handles.read().unwrap_or_else(PoisonError::into_inner).get(key) {
             return handle.clone();
         }
-        let series = Series::of(key);
+        let series = Series::of(key, own);
         let handle = H::from(self.metrics.get_or_insert_with(&series, || make(&series)));
         let mut handles = self.handles.write().unwrap_or_else(PoisonError::into_inner);
         handles.entry(key.to_retained()).or_insert(handle).clone()
@@ -125,7 +125,9 @@ impl Recorder {
     /// Sets the bounds of the buckets in which histograms of this name are rendered, the highest one, infinity, aside. Without,
     /// there are three for each power of ten from 10^-6 to 10^6, or for bytes one for each power of four.
     pub fn set_bounds(&self, name: &str, bounds: impl IntoIterator<Item = f64>) {
-        let mut bounds: Vec<f64> = bounds.into_iter().filter(|bound| bound.is_finite()).collect();
+        let finite = bounds.into_iter().filter(|bound| bound.is_finite());
+        // There is one zero, and it has no sign.
+        let mut bounds: Vec<f64> = finite.map(|bound| bound + 0.0).collect();
         bounds.sort_by(f64::total_cmp);
         bounds.dedup();
         self.0.describe(name, |description| description.bounds = Some(bounds));
@@ -149,7 +151,8 @@ impl Recorder {
     }
 
     /// What was recorded so far, in the text format of Prometheus (version 0.0.4, to be served as
-    /// `text/plain; version=0.0.4`). Characters that it does not allow in names become `_`. A name that several kinds of
+    /// `text/plain; version=0.0.4`). Characters that it does not allow in names become `_`; a label that begins with `__` gets
+    /// `label` before it, a histogram's label `le` gets `_` behind it, and one without a value is left out. A name that several kinds of
     /// metrics have (or a histogram's sum or count) is kept by the first of counters, gauges and histograms; the others get
     /// their kind behind it.
     #[must_use]
@@ -234,15 +237,15 @@ impl metrics::Recorder for Recorder {
     }
 
     fn register_counter(&self, key: &Key, _metadata: &Metadata<'_>) -> metrics::Counter {
-        self.0.counters.handle(key, |_| Counter::default())
+        self.0.counters.handle(key, None, |_| Counter::default())
     }
 
     fn register_gauge(&self, key: &Key, _metadata: &Metadata<'_>) -> metrics::Gauge {
-        self.0.gauges.handle(key, |_| Gauge::default())
+        self.0.gauges.handle(key, None, |_| Gauge::default())
     }
 
     fn register_histogram(&self, key: &Key, _metadata: &Metadata<'_>) -> metrics::Histogram {
-        self.0.histograms.handle(key, |series| {
+        self.0.histograms.handle(key, Some("le"), |series| {
             let scale = self.0.description(&series.name).scale(&series.name);
             Scaled { units: histogram::Histogram::new(), scale }
         })

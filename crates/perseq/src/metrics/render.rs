@@ -16,17 +16,18 @@ use super::registry::{Description, Registry};
 /// All that `registry` has.
 pub(super) fn render(registry: &Registry) -> String {
     let mut text = Text { text: String::new(), taken: BTreeSet::new(), registry };
-    text.kind("counter", registry.counters.metrics.all(), |text, name, labels, counter, _| {
-        sample(text, name, labels, &[], counter.sum.sum());
+    text.kind("counter", registry.counters.metrics.all(), |text, name, series, counter, _| {
+        sample(text, name, &series.labels, &[], counter.sum.sum());
     });
-    text.kind("gauge", registry.gauges.metrics.all(), |text, name, labels, gauge, _| {
-        sample(text, name, labels, &[], number(gauge.0.value()));
+    text.kind("gauge", registry.gauges.metrics.all(), |text, name, series, gauge, _| {
+        sample(text, name, &series.labels, &[], number(gauge.0.value()));
     });
     text.kind(
         "histogram",
         registry.histograms.metrics.all(),
-        |text, name, labels, histogram, description| {
-            buckets(text, name, labels, histogram, &description.bounds(name));
+        |text, name, series, histogram, description| {
+            // What its own name says counts, not what that became.
+            buckets(text, name, &series.labels, histogram, &description.bounds(&series.name));
         },
     );
     text.text
@@ -47,7 +48,7 @@ impl Text<'_> {
         &mut self,
         kind: &str,
         metrics: Vec<(Series, Arc<M>)>,
-        samples: impl Fn(&mut String, &str, &Labels, &M, &Description),
+        samples: impl Fn(&mut String, &str, &Series, &M, &Description),
     ) {
         for family in metrics.chunk_by(|(a, _), (b, _)| a.name == b.name) {
             let mut name = family[0].0.name.clone();
@@ -65,7 +66,7 @@ impl Text<'_> {
             }
             self.line(format_args!("# TYPE {name} {kind}"));
             for (series, metric) in family {
-                samples(&mut self.text, &name, &series.labels, metric, &description);
+                samples(&mut self.text, &name, series, metric, &description);
             }
         }
     }
@@ -79,10 +80,6 @@ impl Text<'_> {
 /// A histogram: cumulative buckets, sum and count.
 fn buckets(text: &mut String, name: &str, labels: &Labels, histogram: &Scaled, bounds: &[f64]) {
     let units = histogram.units.snapshot();
-    // The format has a label of this name itself.
-    let free = |label: &str| if label == "le" { "le_" } else { label }.to_string();
-    let labels: &Labels =
-        &labels.iter().map(|(label, value)| (free(label), value.clone())).collect::<Vec<_>>();
     let bucket = format!("{name}_bucket");
     for bound in bounds {
         // Values are rounded to units, so a bound takes all that are rounded to it. No value is below 0.

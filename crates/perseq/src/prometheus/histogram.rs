@@ -29,8 +29,11 @@ const FINENESS: f64 = 1_048_576.0;
 /// A histogram with given bounds.
 ///
 /// Observing a value searches its bucket and costs two [`Counter::add`](crate::Counter::add)s. Counts are exact. Each value goes
-/// into the sum rounded to a millionth of the smallest bound other than 0 or finer; values that are too large for that (by 2^33
-/// or more above that bound) exactly as far as `f64` is exact.
+/// into the sum rounded to a millionth of the smallest bound other than 0 or finer; values that are too large for that (2^20 times
+/// that bound, or more) exactly as far as `f64` is exact, by compare-and-swap.
+///
+/// A sum that nobody reads while the values that are rounded come to 2^42 times the smallest bound or more may wrap: with a bound
+/// of 1 byte, 4 terabytes between two scrapes.
 ///
 /// ```
 /// use perseq::prometheus::{Histogram, exponential_buckets};
@@ -52,11 +55,14 @@ struct Inner {
 }
 
 impl Histogram {
-    /// An empty histogram whose buckets have these upper bounds, and one without. They are put in order; those that are not finite
-    /// are left out.
+    /// An empty histogram whose buckets have these upper bounds, and one without. They are put in order, each once; those that are
+    /// not finite are left out.
     pub fn new(buckets: impl IntoIterator<Item = f64>) -> Self {
-        let mut bounds: Vec<f64> = buckets.into_iter().filter(|bound| bound.is_finite()).collect();
+        let finite = buckets.into_iter().filter(|bound| bound.is_finite());
+        // There is one zero, and it has no sign.
+        let mut bounds: Vec<f64> = finite.map(|bound| bound + 0.0).collect();
         bounds.sort_by(f64::total_cmp);
+        bounds.dedup();
         let groups = (0..=bounds.len() / GROUP).map(|_| Counters::new()).collect();
         let sum = Float::new(scale(&bounds));
         Self(Arc::new(Inner { bounds: bounds.into(), groups, sum }))
@@ -140,6 +146,25 @@ mod tests {
         }
         assert_eq!(histogram.counts().collect::<Vec<_>>(), [2, 2, 2]);
         assert_eq!((histogram.count(), histogram.sum()), (6, f64::INFINITY));
+    }
+
+    #[test]
+    fn each_bound_has_one_bucket() {
+        let histogram = Histogram::new([1.0, 0.0, -0.0, 1.0]);
+        let bits: Vec<u64> = histogram.0.bounds.iter().map(|bound| bound.to_bits()).collect();
+        assert_eq!(bits, [0.0_f64.to_bits(), 1.0_f64.to_bits()]);
+        histogram.observe(1.0);
+        assert_eq!(histogram.counts().collect::<Vec<_>>(), [0, 1, 0]);
+    }
+
+    #[test]
+    fn large_values_do_not_make_the_sum_wrap() {
+        // Fewer units than go to the word one by one, and more.
+        for size in [19, 20, 32] {
+            let (histogram, value) = (Histogram::new([1.0]), (1_u64 << size) as f64);
+            (0..2000).for_each(|_| histogram.observe(value));
+            assert_eq!(histogram.sum(), 2000.0 * value);
+        }
     }
 
     #[test]

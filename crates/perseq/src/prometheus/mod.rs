@@ -1,7 +1,8 @@
 //! Counters, gauges and histograms for the registry of the crate `prometheus-client`, split per CPU. Needs the feature
 //! `prometheus-client`.
 //!
-//! They stand in the place of those of that crate: a program changes where it takes them from, and nothing else.
+//! They stand in the place of those of that crate: a program changes where it takes them from, and nothing else unless it needs what
+//! differs.
 //!
 //! ```
 //! use perseq::prometheus::{Counter, Gauge, Histogram}; // instead of prometheus_client::metrics::{counter::Counter, …}
@@ -29,8 +30,14 @@
 //! # Ok::<(), std::fmt::Error>(())
 //! ```
 //!
-//! What differs: `inc`, `inc_by`, `dec` and `dec_by` do not return the value before, which would have to be summed up each
-//! time; and there is no `inner`. Clones share their value. [`Histogram`] says what it keeps of its sum.
+//! What differs:
+//! - `inc`, `inc_by`, `dec`, `dec_by` and `set` do not return the value before, which would have to be summed up each time.
+//! - There is no `inner`, as there is no atomic word.
+//! - Floats are added up as `f64`, whatever they are of. [`Histogram`] says what it keeps of its sum.
+//! - Histograms have the bounds that they are given, in order and each once; there are no native ones (`new_native`,
+//!   `new_classic_and_native`).
+//!
+//! Clones share their value.
 
 mod histogram;
 mod number;
@@ -41,6 +48,7 @@ use std::sync::Arc;
 
 pub use histogram::Histogram;
 pub use number::{Count, Level};
+use number::{Set, Sum};
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 /// Bounds for [`Histogram::new`], as `prometheus-client` has them.
 pub use prometheus_client::metrics::histogram::{
@@ -48,7 +56,7 @@ pub use prometheus_client::metrics::histogram::{
 };
 use prometheus_client::metrics::{MetricType, TypedMetric};
 
-/// A counter, of `u64` or `f64`. `A` stands where `prometheus-client` has the type of its atomic word, and means nothing here.
+/// A counter, of `u64`, `u32`, `f64` or `f32`. `A` stands where `prometheus-client` has the type of its atomic word, and means nothing here.
 ///
 /// ```
 /// use perseq::prometheus::Counter;
@@ -67,7 +75,7 @@ pub struct Counter<N: Count = u64, A = AtomicU64> {
     word: PhantomData<fn() -> A>,
 }
 
-/// A gauge, of `i64` or `f64`. `A` stands where `prometheus-client` has the type of its atomic word, and means nothing here.
+/// A gauge, of `i64`, `i32`, `u64`, `u32`, `f64` or `f32`. `A` stands where `prometheus-client` has the type of its atomic word, and means nothing here.
 ///
 /// ```
 /// use perseq::prometheus::Gauge;
@@ -98,13 +106,13 @@ impl<N: Level, A> Clone for Gauge<N, A> {
 
 impl<N: Count, A> Default for Counter<N, A> {
     fn default() -> Self {
-        Self { sum: Arc::new(N::zero()), word: PhantomData }
+        Self { sum: Arc::new(Sum::zero()), word: PhantomData }
     }
 }
 
 impl<N: Level, A> Default for Gauge<N, A> {
     fn default() -> Self {
-        Self { level: Arc::new(N::zero()), word: PhantomData }
+        Self { level: Arc::new(Sum::zero()), word: PhantomData }
     }
 }
 
@@ -115,17 +123,17 @@ impl<N: Count, A> Counter<N, A> {
         self.inc_by(N::ONE);
     }
 
-    /// Adds `v`: of `u64`, or a whole number, at the cost of [`perseq::Counter::add`](crate::Counter::add); another `f64` by
-    /// compare-and-swap.
+    /// Adds `v`: an integer, or a whole number up to 2^40, at the cost of [`perseq::Counter::add`](crate::Counter::add); another
+    /// float by compare-and-swap. Integers wrap; so does a float to which 2^63 is added between two reads.
     #[inline]
     pub fn inc_by(&self, v: N) {
-        N::add(&self.sum, v);
+        self.sum.add(v);
     }
 
     /// The value.
     #[must_use]
     pub fn get(&self) -> N {
-        N::get(&self.sum)
+        self.sum.get()
     }
 }
 
@@ -139,7 +147,7 @@ impl<N: Level, A> Gauge<N, A> {
     /// Adds `v`, as [`Counter::inc_by`].
     #[inline]
     pub fn inc_by(&self, v: N) {
-        N::add(&self.level, v);
+        self.level.add(v);
     }
 
     /// Subtracts 1.
@@ -151,18 +159,18 @@ impl<N: Level, A> Gauge<N, A> {
     /// Subtracts `v`, as [`inc_by`](Self::inc_by) adds it.
     #[inline]
     pub fn dec_by(&self, v: N) {
-        N::add(&self.level, N::negative(v));
+        self.level.add(v.negative());
     }
 
     /// Sets it to `v`. Each addition is either before or after it, and none is lost.
     pub fn set(&self, v: N) {
-        N::set(&self.level, v);
+        self.level.set(v);
     }
 
     /// The value.
     #[must_use]
     pub fn get(&self) -> N {
-        N::get(&self.level)
+        self.level.get()
     }
 }
 

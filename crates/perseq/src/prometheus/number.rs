@@ -7,92 +7,122 @@ use prometheus_client::encoding::{EncodeCounterValue, EncodeGaugeValue};
 use crate::float::Float;
 
 mod sealed {
-    /// A number and what sums it up.
+    /// A number.
     pub trait Number: Copy {
-        type Sum: core::fmt::Debug + Send + Sync;
         const ONE: Self;
-        fn zero() -> Self::Sum;
-        fn add(sum: &Self::Sum, value: Self);
-        fn get(sum: &Self::Sum) -> Self;
-    }
-    /// One that can be set, and has a negative.
-    pub trait Signed: Number {
         fn negative(self) -> Self;
-        fn set(sum: &Self::Sum, value: Self);
+    }
+    /// What sums numbers up.
+    pub trait Sum<N>: core::fmt::Debug + Send + Sync {
+        fn zero() -> Self;
+        fn add(&self, value: N);
+        fn get(&self) -> N;
+    }
+    /// One that can be set.
+    pub trait Set<N>: Sum<N> {
+        fn set(&self, value: N);
     }
 }
-pub(super) use sealed::{Number, Signed};
+pub(super) use sealed::{Number, Set, Sum};
 
-/// What a [`Counter`](super::Counter) counts in: `u64` or `f64`.
-pub trait Count: Number + EncodeCounterValue + Debug {}
-
-/// What a [`Gauge`](super::Gauge) is measured in: `i64` or `f64`.
-pub trait Level: Signed + EncodeGaugeValue + Debug {}
-
-impl Number for u64 {
-    type Sum = crate::Counter;
-    const ONE: Self = 1;
-    fn zero() -> Self::Sum {
-        crate::Counter::new()
-    }
-    #[inline]
-    fn add(sum: &Self::Sum, value: Self) {
-        sum.add(value);
-    }
-    fn get(sum: &Self::Sum) -> Self {
-        sum.sum()
-    }
+/// What a [`Counter`](super::Counter) counts in: `u64`, `u32`, `f64` or `f32`.
+pub trait Count: Number + EncodeCounterValue + Debug {
+    #[doc(hidden)]
+    type Sum: Sum<Self>;
 }
 
-impl Number for i64 {
-    type Sum = crate::Gauge;
-    const ONE: Self = 1;
-    fn zero() -> Self::Sum {
-        crate::Gauge::new()
-    }
-    #[inline]
-    fn add(sum: &Self::Sum, value: Self) {
-        sum.add(value);
-    }
-    fn get(sum: &Self::Sum) -> Self {
-        sum.value()
-    }
+/// What a [`Gauge`](super::Gauge) is measured in: `i64`, `i32`, `u64`, `u32`, `f64` or `f32`.
+pub trait Level: Number + EncodeGaugeValue + Debug {
+    #[doc(hidden)]
+    type Sum: Set<Self>;
 }
 
-impl Signed for i64 {
-    fn negative(self) -> Self {
-        self.wrapping_neg()
-    }
-    fn set(sum: &Self::Sum, value: Self) {
-        sum.set(value);
-    }
-}
+/// Integers are summed up modulo 2^64, which is right modulo any smaller power of two too.
+macro_rules! integers {
+    ($($number:ty),*) => {$(
+        impl Number for $number {
+            const ONE: Self = 1;
+            #[inline]
+            fn negative(self) -> Self {
+                self.wrapping_neg()
+            }
+        }
 
-impl Number for f64 {
-    type Sum = Float;
-    const ONE: Self = 1.0;
-    fn zero() -> Self::Sum {
-        Float::new(1.0)
-    }
-    #[inline]
-    fn add(sum: &Self::Sum, value: Self) {
-        sum.add(value);
-    }
-    fn get(sum: &Self::Sum) -> Self {
-        sum.value()
-    }
-}
+        impl Sum<$number> for crate::Counter {
+            fn zero() -> Self {
+                Self::new()
+            }
+            #[inline]
+            fn add(&self, value: $number) {
+                self.add(value as u64);
+            }
+            fn get(&self) -> $number {
+                self.sum() as $number
+            }
+        }
 
-impl Signed for f64 {
-    fn negative(self) -> Self {
-        -self
-    }
-    fn set(sum: &Self::Sum, value: Self) {
-        sum.set(value);
-    }
-}
+        impl Sum<$number> for crate::Gauge {
+            fn zero() -> Self {
+                Self::new()
+            }
+            #[inline]
+            fn add(&self, value: $number) {
+                self.add(value as i64);
+            }
+            fn get(&self) -> $number {
+                self.value() as $number
+            }
+        }
 
-impl Count for u64 {}
-impl Count for f64 {}
-impl Level for i64 {}
-impl Level for f64 {}
+        impl Set<$number> for crate::Gauge {
+            fn set(&self, value: $number) {
+                self.set(value as i64);
+            }
+        }
+    )*};
+}
+integers!(u64, u32, i64, i32);
+
+macro_rules! floats {
+    ($($number:ty),*) => {$(
+        impl Number for $number {
+            const ONE: Self = 1.0;
+            #[inline]
+            fn negative(self) -> Self {
+                -self
+            }
+        }
+
+        impl Sum<$number> for Float {
+            fn zero() -> Self {
+                Self::new(1.0)
+            }
+            #[inline]
+            fn add(&self, value: $number) {
+                self.add(f64::from(value));
+            }
+            fn get(&self) -> $number {
+                self.value() as $number
+            }
+        }
+
+        impl Set<$number> for Float {
+            fn set(&self, value: $number) {
+                self.set(f64::from(value));
+            }
+        }
+    )*};
+}
+floats!(f64, f32);
+
+macro_rules! sums {
+    ($($kind:ident of $($number:ty),*: $sum:ty;)*) => {
+        $($(impl $kind for $number { type Sum = $sum; })*)*
+    };
+}
+sums! {
+    Count of u64, u32: crate::Counter;
+    Count of f64, f32: Float;
+    Level of i64, i32, u64, u32: crate::Gauge;
+    Level of f64, f32: Float;
+}

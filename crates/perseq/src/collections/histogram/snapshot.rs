@@ -71,12 +71,15 @@ impl<const N: usize> Snapshot<N> {
     /// The value below or at which a part `q` of all values lie: of the values in ascending order, number `⌈q * count⌉`, or
     /// the first if that is 0. Given is the upper bound of its bucket, so it is at most that, and above by no more than the
     /// width of a bucket. `q` is taken to be 0 if it is below or no number, and 1 if it is above. `None` if there is no value.
+    ///
+    /// `q * count` counts as whole if it is but for the rounding of floats: the quantile 0.07 of 100 values is the 7th.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<u64> {
-        let exact = q.clamp(0.0, 1.0) * self.count as f64;
+        // Rounded in `q` and in the product, each by half of this at most, it may be above the whole number that is meant.
+        let exact = q.clamp(0.0, 1.0) * self.count as f64 * (1.0 - f64::EPSILON);
         let below = exact as u64;
         let number = below + u64::from(exact > below as f64);
-        // The conversion of a large count may have rounded up.
+        // A large count may have been rounded up.
         let number = number.clamp(1, self.count.max(1));
         let mut seen = 0_u64;
         self.buckets().find_map(|bucket| {
@@ -152,10 +155,11 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 200 }))]
         #[test]
-        fn quantiles_are_those_of_the_sorted_values(mut values in values(), q in 0.0..=1.0_f64) {
+        fn quantiles_are_those_of_the_sorted_values(mut values in values(), part in 0..=1000_usize) {
             let snapshot = recorded(&values);
             values.sort_unstable();
-            let at = ((q * values.len() as f64).ceil() as usize).max(1) - 1;
+            let at = (part * values.len()).div_ceil(1000).max(1) - 1;
+            let q = part as f64 / 1000.0;
             match values.get(at) {
                 Some(&exact) => {
                     let found = snapshot.quantile(q).unwrap();
@@ -187,6 +191,25 @@ mod tests {
             prop_assert_eq!(&both.since(&one), &other);
             prop_assert_eq!(&both.since(&other), &one);
         }
+    }
+
+    #[test]
+    fn quantiles_are_exact_where_buckets_are() {
+        let times = |times| {
+            // Up to 127, each value has a bucket of its own.
+            let mut counts = alloc::vec![0; buckets(7)];
+            counts[1..=100].fill(times);
+            Snapshot::<{ buckets(7) }>::new(counts.into(), 0)
+        };
+        for each in [1, 3, 1000, 1_000_003, 1 << 40] {
+            let snapshot = times(each);
+            for number in 1..=100_u32 {
+                let q = f64::from(number) / 100.0;
+                assert_eq!(snapshot.quantile(q), Some(number.into()), "{q} of {each} each");
+            }
+        }
+        // What is above by more than rounding is the next one.
+        assert_eq!((times(1).quantile(0.070_001), times(1).quantile(0.069_999)), (Some(8), Some(7)));
     }
 
     #[test]
