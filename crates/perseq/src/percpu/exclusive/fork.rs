@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use super::{FORKS, OWNERS, SLEEP, change_depth};
+use super::{FORKS, GENERATION, OWNERS, SLEEP, change_depth};
 use crate::sys;
 
 /// How long a fork waits for owners before it goes ahead and leaves their slots abandoned, in nanoseconds.
@@ -34,6 +34,7 @@ pub(crate) fn prepare_for_fork() {
         let own = change_depth(-1);
         OWNERS.store(own, Ordering::SeqCst);
         FORKS.store(0, Ordering::SeqCst);
+        GENERATION.fetch_add(1, Ordering::Relaxed);
     }
     // SAFETY: the handlers are functions of this library, which libc forgets if it is unloaded. Without memory for
     // them, slots are abandoned in the child.
