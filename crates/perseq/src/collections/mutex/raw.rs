@@ -398,7 +398,7 @@ mod tests {
     fn with_the_dead() -> RawMutex {
         let mutex = RawMutex::new();
         mutex.generation.fetch_sub(1, Ordering::Relaxed);
-        mutex.state.fetch_or(3 * SLEEPER | WOKEN | HANDOFF, Ordering::Relaxed);
+        mutex.state.fetch_or((3 * SLEEPER) | WOKEN | HANDOFF, Ordering::Relaxed);
         mutex
     }
 
