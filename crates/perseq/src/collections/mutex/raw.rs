@@ -154,11 +154,17 @@ impl RawMutex {
     #[inline]
     pub(crate) fn try_lock(&self) -> bool {
         let mut seen = self.state.load(Ordering::Relaxed);
-        if seen & (LOCKED | HANDOFF) == HANDOFF {
+        if seen & (LOCKED | HANDOFF) != 0 {
+            if seen & LOCKED != 0 {
+                return false;
+            }
             seen = self.without_the_dead();
+            if seen & (LOCKED | HANDOFF) != 0 {
+                return false;
+            }
         }
-        let taken = seen & (LOCKED | HANDOFF) == 0
-            && self.state.compare_exchange(seen, seen | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        let taken =
+            self.state.compare_exchange(seen, seen | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok();
         if taken {
             self.say_where();
         }
