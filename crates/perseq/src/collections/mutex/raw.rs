@@ -370,19 +370,22 @@ mod tests {
 
     use super::*;
 
-    /// Waits, for at most 10 s, until the state is as `until` says.
-    fn eventually(mutex: &RawMutex, until: impl Fn(u32) -> bool) {
+    /// Whether the state becomes what `is` says within `limit`.
+    fn within(limit: Duration, mutex: &RawMutex, is: impl Fn(u32) -> bool) -> bool {
         let started = Instant::now();
-        while !until(mutex.state.load(Ordering::Relaxed)) {
-            assert!(started.elapsed() < Duration::from_secs(10), "{mutex:?}");
-            thread::sleep(Duration::from_millis(1));
+        while started.elapsed() < limit {
+            if is(mutex.state.load(Ordering::Relaxed)) {
+                return true;
+            }
+            thread::sleep(Duration::from_micros(100));
         }
+        false
     }
 
     #[test]
     fn who_waits_for_one_long_term_is_not_late() {
         let mutex = RawMutex::new();
-        thread::scope(|scope| {
+        let late = thread::scope(|scope| {
             drop(mutex.lock());
             for _ in 0..3 {
                 scope.spawn(|| {
@@ -390,13 +393,13 @@ mod tests {
                     mutex.unlock();
                 });
             }
-            eventually(&mutex, |state| state & SLEEPERS == 3 * SLEEPER);
-            let until = Instant::now() + Duration::from_millis(8 * u64::from(PATIENCE));
-            while Instant::now() < until {
-                assert_eq!(mutex.state.load(Ordering::Relaxed) & HANDOFF, 0);
-            }
+            let all_slept = within(Duration::from_secs(10), &mutex, |state| state & SLEEPERS == 3 * SLEEPER);
+            let term = Duration::from_millis(8 * u64::from(PATIENCE));
+            let late = within(term, &mutex, |state| state & HANDOFF != 0);
             mutex.unlock();
+            late || !all_slept
         });
+        assert!(!late);
         assert_eq!(mutex.state.load(Ordering::Relaxed) % LOCKED, 0);
     }
 
