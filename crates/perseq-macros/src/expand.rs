@@ -93,6 +93,8 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
             FnArg::Receiver(_) => None,
         })
         .collect();
+    // What the caller of an `unsafe fn` promises, it promises for what that calls.
+    let in_unsafe = |call| if unsafety.is_some() { quote!(unsafe { #call }) } else { call };
     let slow = match &source.slow_path {
         None => quote! {
             #quiet
@@ -115,15 +117,18 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
         // register for the sake of it.
         Some(path) => {
             let sig = Signature { ident: format_ident!("__refused", span = at), ..sig.clone() };
+            let track_caller = attrs.iter().filter(|attr| attr.path().is_ident("track_caller"));
+            let call = in_unsafe(quote!(#path(#(#args),*)));
             quote! {
                 #quiet
+                #(#track_caller)*
                 #[cold]
                 #[inline(never)]
                 #sig {
                     let __retried = unsafe { ::perseq::section::retry(|| __attempt #turbofish(#slots, #(#names),*)) };
                     let (__exit, __outputs) = match __retried {
                         ::core::option::Option::Some(taken) => taken,
-                        ::core::option::Option::None => return #path(#(#args),*),
+                        ::core::option::Option::None => return #call,
                     };
                     #exits
                     #end
@@ -135,8 +140,8 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
     let refused = match &source.slow_path {
         None => quote!(unsafe { __slow #turbofish(#slots, #(#names),*) }),
         Some(_) => {
-            let call = quote!(__refused #turbofish(#(#args),*));
-            if unsafety.is_some() { quote!(return unsafe { #call }) } else { quote!(return #call) }
+            let call = in_unsafe(quote!(__refused #turbofish(#(#args),*)));
+            quote!(return #call)
         }
     };
     Ok(quote_spanned! {at=>

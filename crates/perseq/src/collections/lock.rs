@@ -20,19 +20,24 @@
 //! # Waiting
 //! A lock that is found held has a holder that does not run, being preempted on this CPU, or that has moved away. So a
 //! waiter does not spin: it lets others run, tries again, on whatever CPU it is then, and at last sleeps, on `sleepers` of the
-//! slot. That word is odd if somebody may sleep; the unlock that sees it so makes it even, a new number, and wakes all.
+//! slot. That word has a bit that says that somebody may sleep, one that says that there was a *barrier* since, and a number; the unlock
+//! that sees the first takes both away, moves the number on, and wakes all.
 //!
 //! ```text
-//! unlock: word = FREE; (A) if sleepers is odd { sleepers += 1, unless another did; wake all }
-//! sleep:  s = sleepers | 1; sleepers = s, if it was even; (B) look at the word; sleep while sleepers == s, for a bounded time
+//! unlock: word = FREE; (A) if sleepers has ASLEEP { sleepers = next number, unless another did; wake all }
+//! sleep:  s = sleepers; add ASLEEP, if it has none; if it has no BARRIER { (B) barrier on every CPU; add BARRIER, if s is unchanged }
+//!         look at the word; sleep while sleepers == s with both, for a bounded time
 //! ```
 //!
 //! At (A) nothing but the compiler is held back: the unlocking processor may load `sleepers` before its store of FREE is seen. At
-//! (B) the sleeper has a barrier executed on every CPU that runs a thread of the process, by membarrier. So an unlock whose FREE the sleeper does not
-//! see afterwards has not passed (A) at its barrier, and loads `sleepers` after the sleeper's store. If it finds `s`, it wakes the
-//! sleeper; if it finds a later number, another unlock has come to that and wakes it, or it does not fall asleep because
-//! `sleepers` is not `s`. The next word HELD that the sleeper may see has an unlock to which the same applies. Where
-//! there are no sections there may be no membarrier either: there an unlock can miss a sleeper, which then sleeps for [`PATIENCE`].
+//! (B) a sleeper has a barrier executed on every CPU that runs a thread of the process, by membarrier. Who has found or set
+//! BARRIER has seen that end. So an unlock whose FREE it does not see afterwards had not passed (A) at that barrier, and loads `sleepers`
+//! after ASLEEP was stored. If it finds this number, it wakes the sleepers; if it finds a later one, another unlock has come to
+//! that and wakes them, or they do not fall asleep because `sleepers` is not `s`. The next word HELD that a sleeper may see has an unlock
+//! to which the same applies. And however many wait, and look again, in one long section, there is one barrier for them all.
+//!
+//! Where membarrier cannot be had (which may be so where there are no sections) an unlock can miss sleepers, which then sleep
+//! for [`PATIENCE`].
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -48,10 +53,17 @@ use crate::{AllocError, ExclusiveError, PerCpu, sequence};
 const FREE: u32 = 0;
 const HELD: u32 = 1;
 
+/// In `sleepers`: somebody may sleep.
+const ASLEEP: u32 = 1;
+/// In `sleepers`, with `ASLEEP`: since that was set, every CPU has executed a barrier.
+const BARRIER: u32 = 2;
+
 /// How often a waiter lets others run before it sleeps.
 const YIELDS: u32 = 4;
 /// How often a waiter for the lock of another CPU looks, as the holder may be running there.
 const LOOKS: u32 = 200;
+/// How often its pause between two tries is doubled: then it is 3200 pauses of the processor, some 20 to 200 µs.
+const DOUBLINGS: u32 = 4;
 /// How long a sleep may be, in milliseconds.
 const PATIENCE: u32 = 10;
 
@@ -129,6 +141,11 @@ impl<T> Lock<T> {
     /// A thread that takes a second lock while it holds one may wait for itself: it can run on the same CPU still, and two threads
     /// that do so can wait for each other. A signal handler may wait for the thread it has interrupted: there, use
     /// [`try_lock`](Self::try_lock).
+    ///
+    /// # Panics
+    /// As every sequence that cannot run and cannot own the slot either: if the CPU cannot be fenced
+    /// ([`FenceError`](crate::fence::FenceError)), or in the handler of a fault's signal (SIGSEGV and the like, which are not
+    /// held back) that has interrupted this thread in the middle of taking the same CPU's lock.
     #[inline]
     pub fn lock(&self) -> Guard<'_, T> {
         match acquire(&self.slots) {
@@ -138,21 +155,28 @@ impl<T> Lock<T> {
     }
 
     /// Takes the lock of the CPU that the thread runs on, unless it is held. Async-signal-safe, and so is dropping the guard.
+    ///
+    /// # Panics
+    /// As [`lock`](Self::lock).
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
         self.attempt().ok()
     }
 
     /// Takes the lock of `cpu`, from any thread, whether that CPU is online or not, waiting for it if need be. As
-    /// [`PerCpu::exclusive`] it interrupts that CPU for a moment.
+    /// [`PerCpu::exclusive`] it interrupts that CPU for a moment. A thread that holds this lock already waits for ever.
     ///
     /// # Errors
     /// As [`PerCpu::exclusive`].
     pub fn lock_on(&self, cpu: u32) -> Result<Guard<'_, T>, ExclusiveError> {
+        let mut round = 0;
         loop {
             if let Some(guard) = self.try_lock_on(cpu)? {
                 return Ok(guard);
             }
-            if (0..LOOKS).all(|_| self.is_held(cpu)) {
+            // Each try interrupts the CPU: only if the lock was seen free, and more and more rarely if it is taken again at once.
+            (0..LOOKS << round).for_each(|_| core::hint::spin_loop());
+            round = DOUBLINGS.min(round + 1);
+            while (0..LOOKS).all(|_| self.is_held(cpu)) {
                 self.sleep(cpu);
             }
         }
@@ -231,18 +255,24 @@ impl<T> Lock<T> {
         let _errno = ErrnoKept::new();
         // SAFETY: as in `is_held`; this word is only ever accessed as the atomic it is.
         let sleepers = unsafe { &(*slot.as_ptr()).sleepers };
-        let seen = sleepers.load(Ordering::Relaxed);
-        let asleep = seen | 1;
-        if seen != asleep
-            && sleepers.compare_exchange(seen, asleep, Ordering::SeqCst, Ordering::Relaxed).is_err()
-        {
-            return;
+        let mut seen = sleepers.load(Ordering::Acquire);
+        if seen & ASLEEP == 0 {
+            let asleep = seen | ASLEEP;
+            if sleepers.compare_exchange(seen, asleep, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+                return;
+            }
+            seen = asleep;
+        }
+        // Without a barrier, the sleep is bounded.
+        if seen & BARRIER == 0 && crate::fence::barrier_everywhere() {
+            let had = seen | BARRIER;
+            // If this fails, another sleeper was faster, or `sleepers` is a later number and nobody falls asleep.
+            let _ = sleepers.compare_exchange(seen, had, Ordering::SeqCst, Ordering::Relaxed);
+            seen = had;
         }
         fence(Ordering::SeqCst);
-        // Without it, the sleep is bounded.
-        let _ = crate::fence::quiesce(None);
         if self.is_held(cpu) {
-            sys::wait(sleepers, asleep, PATIENCE);
+            sys::wait(sleepers, seen, PATIENCE);
         }
     }
 }
@@ -310,18 +340,17 @@ impl<T> Drop for Guard<'_, T> {
             &(*self.slot.as_ptr()).sleepers
         };
         compiler_fence(Ordering::SeqCst);
-        let seen = sleepers.load(Ordering::Relaxed);
-        if seen & 1 != 0 {
-            wake(sleepers, seen);
+        if sleepers.load(Ordering::Relaxed) & ASLEEP != 0 {
+            wake(sleepers);
         }
     }
 }
 
 #[cold]
 #[inline(never)]
-fn wake(sleepers: &AtomicU32, seen: u32) {
-    let next = seen.wrapping_add(1);
-    if sleepers.compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+fn wake(sleepers: &AtomicU32) {
+    let next = |seen: u32| (seen & ASLEEP != 0).then(|| (seen | BARRIER | ASLEEP).wrapping_add(1));
+    if sleepers.fetch_update(Ordering::SeqCst, Ordering::Relaxed, next).is_ok() {
         let _errno = ErrnoKept::new();
         sys::wake_all(sleepers);
     }

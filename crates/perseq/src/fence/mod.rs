@@ -57,6 +57,12 @@ pub(crate) fn quiesce(cpu: Option<u32>) -> Result<(), FenceError> {
     imp::fence(cpu, false)
 }
 
+/// A full memory barrier on every CPU that runs a thread of this process, and here, by membarrier(2) alone, whether there are sections
+/// or not; says whether that could be had. The thread is never moved for it. Async-signal-safe.
+pub(crate) fn barrier_everywhere() -> bool {
+    imp::membarrier(None)
+}
+
 #[cfg(all(target_os = "linux", not(miri)))]
 mod imp {
     use perseq_abi::membarrier;
@@ -64,13 +70,19 @@ mod imp {
     use super::{FenceError, visit};
     use crate::sys::ErrnoKept;
 
-    pub(super) fn fence(cpu: Option<u32>, off: bool) -> Result<(), FenceError> {
+    pub(super) fn membarrier(cpu: Option<u32>) -> bool {
         let _errno = ErrnoKept::new();
         let command = || cpu.map_or_else(membarrier::fence_all, membarrier::fence);
-        // Registration was inherited or made at load time; only a checkpoint that was restored without it needs another.
-        if !off && (command().is_ok() || membarrier::register().and_then(|()| command()).is_ok()) {
+        // Registration was inherited or made at load time; only a checkpoint that was restored without it needs another, and a
+        // process without sections its first.
+        command().is_ok() || membarrier::register().and_then(|()| command()).is_ok()
+    }
+
+    pub(super) fn fence(cpu: Option<u32>, off: bool) -> Result<(), FenceError> {
+        if !off && membarrier(cpu) {
             return Ok(());
         }
+        let _errno = ErrnoKept::new();
         match cpu {
             Some(cpu) => visit::visit(cpu),
             None => (0..crate::cpu::bound()).try_for_each(visit::visit),
@@ -81,6 +93,10 @@ mod imp {
 #[cfg(not(all(target_os = "linux", not(miri))))]
 mod imp {
     use super::FenceError;
+
+    pub(super) fn membarrier(_cpu: Option<u32>) -> bool {
+        false
+    }
 
     pub(super) fn fence(_cpu: Option<u32>, _off: bool) -> Result<(), FenceError> {
         core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);

@@ -30,6 +30,14 @@ use crate::{arch, sys};
 static OWNERS: AtomicU32 = AtomicU32::new(0);
 /// The number of forks under way.
 static FORKS: AtomicU32 = AtomicU32::new(0);
+/// How many forks with handlers there were on the way from the first process to this one, modulo 2^32.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// Changes in the child of a fork: a word that counts threads, and was last changed in another generation, may count some that do not
+/// exist any more.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
 
 /// How long owner and fork wait for each other in one sleep, in milliseconds.
 const SLEEP: u32 = 10;

@@ -14,9 +14,9 @@ use core::marker::PhantomData;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 
-pub(crate) use exclusive::Owned;
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) use exclusive::prepare_for_fork;
+pub(crate) use exclusive::{Owned, generation};
 pub(crate) use gate::{Change, Gate};
 use gate::{Head, Refusal};
 pub use lazy::LazyPerCpu;

@@ -22,7 +22,9 @@ use raw::RawMutex;
 /// A mutual exclusion lock. See the [module](self).
 ///
 /// It is not poisoned: a panic while it is locked unlocks it, and the data are as the panic left them. It is not reentrant: a thread
-/// that locks it twice waits for ever. In the child of a fork it is as it was at the fork, for ever locked if another thread had it.
+/// that locks it twice waits for ever. In the child of a fork it is as it was at the fork, for ever locked if another thread had it; threads of the parent that
+/// waited for it are forgotten there. (Not so after a fork past the handlers of `pthread_atfork`, by `_Fork` or a bare system call: then
+/// unlocks may call the system for waiters that do not exist, and `try_lock` may fail until somebody has called `lock`.)
 ///
 /// ```
 /// use perseq::collections::mutex::Mutex;
@@ -69,7 +71,8 @@ impl<T: ?Sized> Mutex<T> {
         Guard { mutex: self, _extension: extension }
     }
 
-    /// Takes the mutex unless somebody has it, or has been waiting for long. Wait-free. Async-signal-safe, and so is dropping the
+    /// Takes the mutex unless somebody has it, or has been waiting for long. Wait-free, but for the first time in the child of a
+    /// fork that had waiters. Async-signal-safe, and so is dropping the
     /// guard.
     #[inline]
     pub fn try_lock(&self) -> Option<Guard<'_, T>> {
@@ -106,6 +109,9 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 }
 
 /// The right to use the value, until it is dropped. It stays on its thread, whose area the time slice extension is asked for in.
+///
+/// If it is forgotten ([`core::mem::forget`]), the mutex stays locked for ever; and if others were waiting when it was taken, the thread's request
+/// for a time slice extension ([`slice`](crate::slice)) may stand until the kernel has granted it.
 #[must_use = "the mutex is unlocked when this is dropped"]
 pub struct Guard<'m, T: ?Sized> {
     mutex: &'m Mutex<T>,

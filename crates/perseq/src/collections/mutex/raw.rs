@@ -39,9 +39,16 @@
 //!
 //! Should all of this be wrong, it is slow: no sleep is longer than [`PATIENCE`].
 //!
+//! # In the child of a fork
+//! There the waiters of the parent do not exist, but `n`, `W` and `H` speak of them. So a thread compares the `generation` in which they
+//! were last right with that of the process: before it waits, before it wakes, and before a `try_lock` gives up because of `H`. The
+//! one that moves the generation on takes away the sleepers that it found before it did: nobody has waited in this process until then. Who
+//! waits before that is done as well may heed a `W` that stands for nobody, and a thread that forks in a signal handler while it
+//! waits may be forgotten with the others. So nobody counts itself out below 0, and the harm is one sleep of [`PATIENCE`].
+//!
 //! # Nobody starves
-//! A waiter that has slept [`BEFORE_HANDOFF`] times in vain is late and sets `H`. From then on only those who are late become owners;
-//! a newcomer that was faster notices it, and gives the mutex back unused, once. Among the late the kernel wakes the one first that
+//! A waiter that has slept [`BEFORE_HANDOFF`] times in vain, others having become owners meanwhile, is late and sets `H`. (If one owner
+//! keeps the mutex for long, nobody was overtaken.) From then on only those who are late become owners; a newcomer that was faster notices it, and gives the mutex back unused, once. Among the late the kernel wakes the one first that
 //! slept first.
 //!
 //! # Whether to spin
@@ -61,6 +68,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use perseq_abi::Feature;
 
 use crate::cpu;
+use crate::percpu::generation;
 use crate::registration::{self, Registered};
 use crate::slice::Extension;
 use crate::sys::{self, ErrnoKept};
@@ -87,7 +95,7 @@ const LONG: u32 = 64;
 const CROWD: u32 = 2;
 /// How long a sleep may be, in milliseconds.
 const PATIENCE: u32 = 5;
-/// How often a waiter sleeps before it insists.
+/// How often a waiter sleeps, and is overtaken meanwhile, before it insists.
 const BEFORE_HANDOFF: u32 = 2;
 /// Of how many wakes one takes no account of nodes.
 const ANY_NODE: u32 = 8;
@@ -114,6 +122,8 @@ pub(crate) struct RawMutex {
     turn: AtomicU32,
     /// The CPU on which the last owner became it, as its area says: negative if it is not registered.
     owner_cpu: AtomicU32,
+    /// Of the process in which the waiters that `state` speaks of live.
+    generation: AtomicU32,
 }
 
 /// What a thread that waits knows of itself.
@@ -127,8 +137,12 @@ struct Waiter {
 
 impl RawMutex {
     pub(crate) const fn new() -> Self {
-        let nowhere = AtomicU32::new(u32::MAX);
-        Self { state: AtomicU32::new(0), turn: AtomicU32::new(0), owner_cpu: nowhere }
+        Self {
+            state: AtomicU32::new(0),
+            turn: AtomicU32::new(0),
+            owner_cpu: AtomicU32::new(u32::MAX),
+            generation: AtomicU32::new(0),
+        }
     }
 
     /// Whether somebody owns it.
@@ -139,9 +153,18 @@ impl RawMutex {
     /// Takes the mutex if it is free and reserved for nobody. Async-signal-safe.
     #[inline]
     pub(crate) fn try_lock(&self) -> bool {
-        let seen = self.state.load(Ordering::Relaxed);
-        let taken = seen & (LOCKED | HANDOFF) == 0
-            && self.state.compare_exchange(seen, seen | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        let mut seen = self.state.load(Ordering::Relaxed);
+        if seen & (LOCKED | HANDOFF) != 0 {
+            if seen & LOCKED != 0 {
+                return false;
+            }
+            seen = self.without_the_dead();
+            if seen & (LOCKED | HANDOFF) != 0 {
+                return false;
+            }
+        }
+        let taken =
+            self.state.compare_exchange(seen, seen | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok();
         if taken {
             self.say_where();
         }
@@ -188,15 +211,38 @@ impl RawMutex {
     #[inline(never)]
     fn lock_contended(&self) -> Option<Extension> {
         let mut waiter = Waiter::default();
-        let mut slept = 0;
+        let mut overtaken = 0;
         loop {
+            let before = self.without_the_dead();
             if self.spin(&mut waiter) {
                 self.say_where();
                 return if registration::has(Feature::SliceCtrl) { Extension::request() } else { None };
             }
-            slept += u32::from(self.sleep(&mut waiter));
-            waiter.late |= slept >= BEFORE_HANDOFF;
+            // Modulo 128 terms, so one sleep of 128 in vain is not counted.
+            let slept = self.sleep(&mut waiter);
+            overtaken += u32::from(slept && self.state.load(Ordering::Relaxed) / TERM != before / TERM);
+            waiter.late |= overtaken >= BEFORE_HANDOFF;
         }
+    }
+
+    /// The state, without waiters of a process that has forked this one: see the [module](self).
+    #[cold]
+    #[inline(never)]
+    fn without_the_dead(&self) -> u32 {
+        let (seen, now) = (self.state.load(Ordering::Acquire), generation());
+        let known = self.generation.load(Ordering::Acquire);
+        if known == now
+            || self.generation.compare_exchange(known, now, Ordering::AcqRel, Ordering::Relaxed).is_err()
+        {
+            return self.state.load(Ordering::Relaxed);
+        }
+        let dead = seen & SLEEPERS;
+        let forget = |state: u32| {
+            let sleepers = (state & SLEEPERS).saturating_sub(dead);
+            Some((state & !(SLEEPERS | WOKEN | HANDOFF)) | sleepers)
+        };
+        let _ = self.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, forget);
+        self.state.load(Ordering::Relaxed)
     }
 
     /// Whether `waiter` may become the owner if the state is `seen`.
@@ -276,7 +322,8 @@ impl RawMutex {
         let _errno = ErrnoKept::new();
         sys::wait_in(&self.turn, turn, PATIENCE, if waiter.late { ALL } else { node });
         waiter.duty = true;
-        self.state.fetch_sub(SLEEPER, Ordering::Relaxed);
+        let count_out = |state: u32| (state & SLEEPERS != 0).then(|| state - SLEEPER);
+        let _ = self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_out);
         true
     }
 
@@ -284,10 +331,10 @@ impl RawMutex {
     #[cold]
     #[inline(never)]
     fn wake(&self, before: u32) {
-        if before & HANDOFF != 0 {
+        let mut seen = self.without_the_dead();
+        if before & seen & HANDOFF != 0 {
             return self.wake_one_of(LATE);
         }
-        let mut seen = self.state.load(Ordering::Relaxed);
         loop {
             if seen & SLEEPERS == 0 || seen & (LOCKED | WOKEN) != 0 {
                 return;
@@ -311,5 +358,77 @@ impl RawMutex {
         if !sys::wake_one_in(&self.turn, group) && group != ALL && group != LATE {
             sys::wake_one_in(&self.turn, ALL);
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod tests {
+    extern crate std;
+
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Whether the state becomes what `is` says within `limit`.
+    fn within(limit: Duration, mutex: &RawMutex, is: impl Fn(u32) -> bool) -> bool {
+        let started = Instant::now();
+        while started.elapsed() < limit {
+            if is(mutex.state.load(Ordering::Relaxed)) {
+                return true;
+            }
+            thread::sleep(Duration::from_micros(100));
+        }
+        false
+    }
+
+    #[test]
+    fn who_waits_for_one_long_term_is_not_late() {
+        let mutex = RawMutex::new();
+        let late = thread::scope(|scope| {
+            drop(mutex.lock());
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    drop(mutex.lock());
+                    mutex.unlock();
+                });
+            }
+            let all_slept = within(Duration::from_secs(10), &mutex, |state| state & SLEEPERS == 3 * SLEEPER);
+            let term = Duration::from_millis(8 * u64::from(PATIENCE));
+            let late = within(term, &mutex, |state| state & HANDOFF != 0);
+            mutex.unlock();
+            late || !all_slept
+        });
+        assert!(!late);
+        assert_eq!(mutex.state.load(Ordering::Relaxed) % LOCKED, 0);
+    }
+
+    /// What the child of a fork finds of its parent's waiters.
+    fn with_the_dead() -> RawMutex {
+        let mutex = RawMutex::new();
+        mutex.generation.fetch_sub(1, Ordering::Relaxed);
+        mutex.state.fetch_or((3 * SLEEPER) | WOKEN | HANDOFF, Ordering::Relaxed);
+        mutex
+    }
+
+    #[test]
+    fn waiters_of_another_process_are_forgotten_once() {
+        let mutex = with_the_dead();
+        assert!(mutex.try_lock());
+        assert_eq!(mutex.state.load(Ordering::Relaxed), LOCKED);
+        // Those that come later stay.
+        mutex.state.fetch_add(SLEEPER, Ordering::Relaxed);
+        assert_eq!(mutex.without_the_dead() % TERM, LOCKED | SLEEPER);
+
+        let mutex = with_the_dead();
+        drop(mutex.lock());
+        mutex.unlock();
+        assert_eq!(mutex.state.load(Ordering::Relaxed) % LOCKED, 0);
+        assert!(mutex.try_lock());
+
+        let mutex = with_the_dead();
+        mutex.state.fetch_or(LOCKED, Ordering::Relaxed);
+        mutex.unlock();
+        assert_eq!(mutex.state.load(Ordering::Relaxed) % LOCKED, 0);
     }
 }

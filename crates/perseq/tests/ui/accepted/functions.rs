@@ -1,5 +1,7 @@
 //! Functions: what may stand around a section.
+#![deny(unsafe_op_in_unsafe_fn)]
 
+use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use perseq::{ByCid, LazyPerCpu, PerCid, PerCpu, sequence};
@@ -70,6 +72,14 @@ sequence! {
         Some((name, item))
     }
 
+    /// With a slow path, and a caller that both know.
+    #[slow_path(line_beside)]
+    #[track_caller]
+    fn line(total: &Stats) -> u32 {
+        let _sum: u64 = total.sum;
+        Location::caller().line()
+    }
+
     #[must_use]
     #[allow(clippy::needless_return)]
     fn any_rust_after_the_section(total: &Stats, limit: u64) -> Option<String> {
@@ -92,6 +102,11 @@ unsafe fn enter_beside<'n, T: Clone>(_: &Stats, limit: u64, name: &'n str, item:
     (limit > 0).then_some((name, item))
 }
 
+#[track_caller]
+fn line_beside(_: &Stats) -> u32 {
+    Location::caller().line()
+}
+
 fn main() {
     sequence! {
         fn inside_a_function(total: &PerCpu<Total>) -> u64 {
@@ -111,6 +126,11 @@ fn main() {
     // SAFETY: any call is.
     let entered = |limit| unsafe { enter_or_drop(&other, limit, "name", vec![1_u8]) };
     assert_eq!((entered(u64::MAX), entered(0)), (Some(("name", vec![1])), None));
+    for cpu in 0..other.slots() {
+        // Refused on one of the CPUs, unless the thread is moved.
+        let (called, seen) = other.exclusive(cpu, |_| (line!(), line(&other))).unwrap();
+        assert_eq!(called, seen);
+    }
     let by_cid: PerCpu<Total, ByCid> = PerCpu::by_cid(|_| Total { sum: 0 });
     assert_eq!(by_concurrency_id(&by_cid, 2), 2);
     assert!(with_a_name(STATS.get(), "by CPU").1 <= 3);
