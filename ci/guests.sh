@@ -14,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 
-export PERSEQ_SAMPLE=${PERSEQ_SAMPLE:-16} PROPTEST_CASES=${PROPTEST_CASES:-16} PERSEQ_STRESS=${PERSEQ_STRESS:-2}
+export PERSEQ_SAMPLE=${PERSEQ_SAMPLE:-16} PROPTEST_CASES=${PROPTEST_CASES:-16} PERSEQ_STRESS=${PERSEQ_STRESS:-1}
 tests=(-p perseq-abi -p perseq -p perseq-tests --lib)
 for test in abort_injection abort_injection_controls expressions forks locks models ops pool slots stress; do
     tests+=(--test "$test")

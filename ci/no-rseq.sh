@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 
-stress=${PERSEQ_STRESS:-3}
+stress=${PERSEQ_STRESS:-1}
 target=${CARGO_TARGET_DIR:-target}
 mkdir -p "$target/no-rseq"
 target=$(realpath "$target")
