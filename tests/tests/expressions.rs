@@ -97,7 +97,7 @@ fn a_section_knows_the_number_of_its_slot() {
             assert_eq!(number(&by_cpu), (cpu, cpu));
             // A thread may change its concurrency id while it stays on its CPU.
             let same = (0..1000).any(|_| by_cid.here() == number(&by_cid).0);
-            assert!(same && number(&by_cid).1 == cpu);
+            assert!(same && number(&by_cid).1 == perseq::cpu::current());
         }
     }
     slow_path::passes("a_section_knows_the_number_of_its_slot");
