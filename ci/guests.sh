@@ -8,13 +8,13 @@
 # with ci/guest/fetch.
 #
 # Tests of what does not depend on the machine are left out: the compiler of sequences, compile errors, the command.
-# An emulated machine takes tens of times as long. So a sixteenth of the sections of single operations is attacked, and models run
+# An emulated machine takes tens of times as long. So one in 32 sections of single operations is attacked, and models run
 # fewer cases, unless PERSEQ_SAMPLE, PROPTEST_CASES and PERSEQ_STRESS say otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . ci/lib.sh
 
-export PERSEQ_SAMPLE=${PERSEQ_SAMPLE:-16} PROPTEST_CASES=${PROPTEST_CASES:-16} PERSEQ_STRESS=${PERSEQ_STRESS:-1}
+export PERSEQ_SAMPLE=${PERSEQ_SAMPLE:-32} PROPTEST_CASES=${PROPTEST_CASES:-16} PERSEQ_STRESS=${PERSEQ_STRESS:-1}
 tests=(-p perseq-abi -p perseq -p perseq-tests --lib)
 for test in abort_injection abort_injection_controls expressions forks locks models ops pool slots stress; do
     tests+=(--test "$test")
@@ -26,7 +26,7 @@ logs=$(realpath "$target_dir")/guests
 failed=0
 
 gnu=x86_64-unknown-linux-gnu musl=x86_64-unknown-linux-musl
-some=(i686-unknown-linux-gnu "$musl" "$musl/5.10" "$gnu/newest" aarch64-unknown-linux-gnu riscv64gc-unknown-linux-gnu)
+some=(i686-unknown-linux-gnu "$musl" "$gnu"/{5.10,newest} aarch64-unknown-linux-gnu riscv64gc-unknown-linux-gnu)
 all=(
     i686-unknown-linux-{gnu,musl} "$musl"
     {"$musl","$gnu"}/{5.10,6.1,6.12,sid,experimental} "$gnu/experimental+rseq_debug=1"

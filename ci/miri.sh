@@ -23,4 +23,4 @@ cargo +nightly miri test -p perseq --lib
 cargo +nightly miri test -p perseq --doc
 cargo +nightly miri test -p perseq-tests --test models --test expressions --test ops --test locks
 # Threads under many schedules, one for each seed.
-MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..16" cargo +nightly miri test -p perseq-tests --test models race
+MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..8" cargo +nightly miri test -p perseq-tests --test models race
