@@ -22,6 +22,7 @@
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use crate::percpu::or_panic;
 use crate::section::Word;
 use crate::{AllocError, PerCpu, sequence};
 
@@ -176,10 +177,7 @@ impl<const N: usize> Ring<N> {
     #[must_use]
     #[track_caller]
     pub fn new() -> Self {
-        match Self::try_new() {
-            Ok(ring) => ring,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(Self::try_new())
     }
 
     /// [`new`](Self::new), for programs that go on without memory.

@@ -18,7 +18,7 @@ use core::mem::MaybeUninit;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::item::{as_words, from_word, is_word, to_word};
-use crate::percpu::Change;
+use crate::percpu::{Change, or_panic};
 use crate::section::Word;
 use crate::{AllocError, ExclusiveError, PerCpu, sequence};
 
@@ -107,10 +107,7 @@ impl<T: Copy, const N: usize> Stack<T, N> {
     #[must_use]
     #[track_caller]
     pub fn new() -> Self {
-        match Self::try_new() {
-            Ok(stack) => stack,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(Self::try_new())
     }
 
     /// [`new`](Self::new), for programs that go on without memory.

@@ -8,7 +8,7 @@ use core::mem::offset_of;
 use core::ptr::{NonNull, without_provenance_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
-use super::{ByCpu, Index, PerCpu, Slot, Ungated};
+use super::{ByCpu, Index, PerCpu, Slot, Ungated, or_panic};
 use crate::section::Slots;
 use crate::sys::AllocError;
 
@@ -53,10 +53,7 @@ impl<T, I: Index> LazyPerCpu<T, I> {
     #[must_use]
     #[track_caller]
     pub fn get(&self) -> &PerCpu<T, I> {
-        match self.try_get() {
-            Ok(slots) => slots,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_get())
     }
 
     /// [`get`](Self::get), for programs that go on without memory.

@@ -231,8 +231,10 @@ impl<T> PerCid<T> {
     }
 }
 
+/// What was made, for whoever cannot go on without memory.
+#[inline]
 #[track_caller]
-fn or_panic<T>(made: Result<T, AllocError>) -> T {
+pub(crate) fn or_panic<T>(made: Result<T, AllocError>) -> T {
     match made {
         Ok(made) => made,
         Err(error) => panic!("{error}"),

@@ -28,7 +28,7 @@ use core::ptr::NonNull;
 
 use self::depot::Depot;
 use super::stack::Stack;
-use crate::percpu::{Change, Gate, Owned};
+use crate::percpu::{Change, Gate, Owned, or_panic};
 use crate::{AllocError, cpu};
 
 /// Room in a magazine.
@@ -103,10 +103,7 @@ impl<T> Pool<T> {
     #[must_use]
     #[track_caller]
     pub fn new(capacity: usize) -> Self {
-        match Self::try_new(capacity) {
-            Ok(pool) => pool,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(Self::try_new(capacity))
     }
 
     /// [`new`](Self::new), for programs that go on without memory.
