@@ -19,7 +19,7 @@ use syn::{FnArg, GenericParam, Pat, Signature};
 
 use crate::check::slots_param;
 use crate::ir::Sequence;
-use crate::lower::{self, portable};
+use crate::lower::{self, model, portable};
 use crate::parse::Source;
 
 pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenStream> {
@@ -37,6 +37,8 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
     let types: Vec<_> = sequence.params.iter().map(|param| &param.ty.rust).collect();
     let outputs = lower::output_types(sequence);
     let body = portable::lower(source, sequence);
+    let modelled = model::lower(sequence, &sig.ident, slots);
+    let settle = model::settle(sequence);
 
     let mut sections = TokenStream::new();
     for (arch, lower) in lower::BACKENDS.iter().copied() {
@@ -65,6 +67,7 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
         ) -> ::core::option::Option<(::core::primitive::u32, #outputs)> #where_clause {
             let __base = ::perseq::section::Slots::base(#slots);
             unsafe {
+                ::perseq::__model! { #modelled }
                 #sections
                 ::perseq::__on! { none ::core::option::Option::None }
             }
@@ -104,12 +107,17 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
                 #slots: &#slots_type,
                 #(#names: #types),*
             ) -> (::core::primitive::u32, #outputs) #where_clause {
+                ::perseq::__model! { let __path = ::perseq::section::model::SlowPath::begin(); }
                 unsafe {
-                    ::perseq::section::slow(
-                        #slots,
-                        || __attempt #turbofish(#slots, #(#names),*),
-                        |__slot, __number, __cpu| __portable #turbofish(__slot, __number, __cpu, #(#names),*),
-                    )
+                    let __taken = match ::perseq::section::retry(|| __attempt #turbofish(#slots, #(#names),*)) {
+                        ::core::option::Option::Some(taken) => return taken,
+                        ::core::option::Option::None => ::perseq::section::Gated::exclusive_here(
+                            #slots,
+                            |__slot, __number, __cpu| __portable #turbofish(__slot, __number, __cpu, #(#names),*),
+                        ),
+                    };
+                    ::perseq::__model! { #settle }
+                    __taken
                 }
             }
         },
@@ -125,10 +133,15 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
                 #[cold]
                 #[inline(never)]
                 #sig {
+                    ::perseq::__model! { let __path = ::perseq::section::model::SlowPath::begin(); }
                     let __retried = unsafe { ::perseq::section::retry(|| __attempt #turbofish(#slots, #(#names),*)) };
                     let (__exit, __outputs) = match __retried {
                         ::core::option::Option::Some(taken) => taken,
-                        ::core::option::Option::None => return #call,
+                        ::core::option::Option::None => {
+                            let __result = #call;
+                            ::perseq::__model! { __path.end_with(&__result); }
+                            return __result;
+                        }
                     };
                     #exits
                     #end

@@ -52,6 +52,7 @@
 //! - `std`: [`collections::family`](crate::collections), metrics by their labels.
 //! - `metrics`: module `metrics`, a recorder for the crate of that name.
 //! - `prometheus-client`: module `prometheus`, counters, gauges and histograms in place of that crate's.
+//! - `model`: module `model`, which explores every schedule of a few threads; for tests.
 //! - `hdrhistogram`: snapshots of a [`Histogram`] as those of that crate.
 #![no_std]
 
@@ -68,6 +69,13 @@ pub mod fence;
 mod float;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+#[cfg(feature = "model")]
+pub mod model;
+#[cfg(not(feature = "model"))]
+mod model {
+    #[path = "off.rs"]
+    pub(crate) mod hooks;
+}
 pub mod ops;
 mod percpu;
 #[cfg(feature = "prometheus-client")]
@@ -85,6 +93,21 @@ pub use fence::{fence, fence_all};
 pub use percpu::{ByCid, ByCpu, ExclusiveError, GatedIndex, Index, LazyPerCpu, PerCid, PerCpu};
 pub use registration::status::{Status, status};
 pub use sys::AllocError;
+
+/// What a section does in a model, where there are models.
+#[cfg(feature = "model")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __model {
+    ($($section:tt)*) => { $($section)* };
+}
+/// Nothing.
+#[cfg(not(feature = "model"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __model {
+    ($($section:tt)*) => {};
+}
 
 /// Compiles restartable sequences.
 ///

@@ -21,6 +21,7 @@
 //! - Every branch out of a section is listed in `__rseq_exit_point_array`, for debuggers.
 
 mod emit;
+pub(crate) mod model;
 mod narrow;
 pub(crate) mod portable;
 mod registers;

@@ -15,6 +15,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::model::hooks;
 use crate::percpu::Ungated;
 use crate::section::Word;
 use crate::{AllocError, LazyPerCpu, sequence};
@@ -55,7 +56,9 @@ fn add_beside<const N: usize>(words: &Words<N>, which: usize, n: u64, beside: &A
     if words.existing().is_none() && words.try_get().is_ok() {
         return add_here(words, which, n, beside);
     }
-    beside.fetch_add(n, Ordering::Relaxed);
+    hooks::step("add to the atomic word");
+    let before = beside.fetch_add(n, Ordering::Relaxed);
+    hooks::stored(beside.as_ptr(), before.wrapping_add(n));
 }
 
 fn add_beside_first<const N: usize>(words: &Words<N>, n: u64, beside: &AtomicU64) {
@@ -191,7 +194,8 @@ impl<const N: usize> Counters<N> {
     /// If `which` is not below `N`.
     #[must_use]
     pub fn sum(&self, which: usize) -> u64 {
-        let beside = self.beside[which].load(Ordering::Relaxed);
+        hooks::step("read the atomic word");
+        let beside = hooks::seen(self.beside[which].load(Ordering::Relaxed));
         self.per_cpu(which).fold(beside, u64::wrapping_add)
     }
 
@@ -207,7 +211,8 @@ impl<const N: usize> Counters<N> {
     /// If `which` is not below `N`.
     pub fn per_cpu(&self, which: usize) -> impl Iterator<Item = u64> + '_ {
         self.splits(which).map(|(word, baseline)| {
-            let since = baseline.load(Ordering::Acquire);
+            hooks::step("read a baseline");
+            let since = hooks::seen(baseline.load(Ordering::Acquire));
             word().wrapping_sub(since)
         })
     }
@@ -221,15 +226,19 @@ impl<const N: usize> Counters<N> {
     }
 
     fn replace(&self, which: usize, value: u64) -> u64 {
-        let beside = self.beside[which].swap(value, Ordering::Relaxed);
+        hooks::step("reset the atomic word");
+        let beside = hooks::seen(self.beside[which].swap(value, Ordering::Relaxed));
+        hooks::stored(self.beside[which].as_ptr(), value);
         self.splits(which).fold(beside, |sum, (word, baseline)| {
-            let mut since = baseline.load(Ordering::Acquire);
+            hooks::step("read a baseline");
+            let mut since = hooks::seen(baseline.load(Ordering::Acquire));
             // Another round only if another reset took this very word meanwhile.
             loop {
                 let now = word();
+                hooks::step("move the baseline");
                 match baseline.compare_exchange(since, now, Ordering::AcqRel, Ordering::Acquire) {
                     Ok(_) => return sum.wrapping_add(now.wrapping_sub(since)),
-                    Err(newer) => since = newer,
+                    Err(newer) => since = hooks::seen(newer),
                 }
             }
         })
@@ -241,9 +250,12 @@ impl<const N: usize> Counters<N> {
         let words = self.words.existing().into_iter();
         words.flat_map(|words| (0..words.slots()).filter_map(|cpu| words.item(cpu))).map(move |item| {
             let split = item.as_ptr().cast::<Split>().wrapping_add(which);
-            // SAFETY: `which` is in bounds and the item lives as long as `words`; sections write the word with single
-            // aligned stores, and we read it with single aligned loads.
-            let word = move || unsafe { Word::load(&raw const (*split).word) };
+            let word = move || {
+                hooks::step("read a word");
+                // SAFETY: `which` is in bounds and the item lives as long as `words`; sections write the word with single
+                // aligned stores, and we read it with single aligned loads.
+                hooks::seen(unsafe { Word::load(&raw const (*split).word) })
+            };
             // SAFETY: as above; a baseline is only ever accessed as the atomic it is.
             (word, unsafe { &(*split).baseline })
         })

@@ -29,6 +29,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 pub use bucket::{Bucket, buckets};
 pub use snapshot::Snapshot;
 
+use crate::model::hooks;
 use crate::percpu::Ungated;
 use crate::section::Word;
 use crate::{AllocError, LazyPerCpu, sequence};
@@ -70,14 +71,18 @@ fn count_beside<const N: usize>(slots: &Slots<N>, which: usize, n: u64, beside: 
     if made(slots) {
         return count(slots, which, n, beside);
     }
-    beside.counts[which].fetch_add(n, Ordering::Relaxed);
+    hooks::step("add to the atomic word");
+    let before = beside.counts[which].fetch_add(n, Ordering::Relaxed);
+    hooks::stored(beside.counts[which].as_ptr(), before.wrapping_add(n));
 }
 
 fn add_up_beside<const N: usize>(slots: &Slots<N>, n: u64, beside: &Beside<N>) {
     if made(slots) {
         return add_up(slots, n, beside);
     }
-    beside.sum.fetch_add(n, Ordering::Relaxed);
+    hooks::step("add to the atomic word");
+    let before = beside.sum.fetch_add(n, Ordering::Relaxed);
+    hooks::stored(beside.sum.as_ptr(), before.wrapping_add(n));
 }
 
 /// Makes the slots, if that is all that was missing.
@@ -185,6 +190,8 @@ impl<const N: usize> Histogram<N> {
         }
         for item in self.items() {
             let words = item.as_ptr();
+            hooks::step("read the words of a CPU");
+            hooks::look();
             // SAFETY: the item lives as long as `self`; sections write each word with single aligned stores, and we read it with
             // single aligned loads.
             unsafe {

@@ -16,7 +16,11 @@
 
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::Ordering::Relaxed;
 
+use crate::model::hooks;
+use crate::percpu::Change;
+use crate::section::Word;
 use crate::{AllocError, ExclusiveError, PerCpu, sequence};
 
 /// What links nodes.
@@ -175,8 +179,16 @@ impl<'n, T> List<'n, T> {
     /// # Errors
     /// As [`PerCpu::exclusive`].
     pub fn take(&self, cpu: u32) -> Result<Chain<'n, T>, ExclusiveError> {
-        let top = self.heads.exclusive(cpu, |head| core::mem::replace(&mut head.top, null_mut()))?;
-        Ok(Chain { top, nodes: PhantomData })
+        let top = self.heads.exclusive_ptr(cpu, Change::Single, |head| {
+            // SAFETY: a word of the slot, which is ours.
+            unsafe {
+                let top = &raw mut (*head.as_ptr()).top;
+                let nodes = <*mut Link>::load(top);
+                <*mut Link>::store(top, null_mut(), Relaxed);
+                nodes
+            }
+        })?;
+        Ok(Chain { top: hooks::seen(top), nodes: PhantomData })
     }
 
     /// Takes the nodes of every CPU's list, one list after the other, and passes each to `f`. Async-signal-safe if `f` is.
@@ -225,7 +237,7 @@ impl<'n, T> Iterator for Chain<'n, T> {
         let link = NonNull::new(self.top)?;
         // SAFETY: the chain holds borrowed nodes only, each once; taking one out gives its borrow back.
         unsafe {
-            self.top = (*link.as_ptr()).next;
+            self.top = hooks::seen((*link.as_ptr()).next);
             Some(link.cast::<Node<T>>().as_mut())
         }
     }

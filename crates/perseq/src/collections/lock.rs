@@ -45,6 +45,7 @@ use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, Ordering, compiler_fence, fence};
 
+use crate::model::hooks;
 use crate::percpu::Change;
 use crate::section::Word;
 use crate::sys::{self, ErrnoKept};
@@ -195,7 +196,7 @@ impl<T> Lock<T> {
                 if free {
                     u32::store(word, HELD, Ordering::Relaxed);
                 }
-                free
+                hooks::seen(u32::from(free)) != 0
             }
         })?;
         Ok(taken.then(|| self.guard(cpu)))
@@ -243,10 +244,11 @@ impl<T> Lock<T> {
 
     fn is_held(&self, cpu: u32) -> bool {
         core::hint::spin_loop();
+        hooks::step("look at the lock");
         // SAFETY: a word of a slot that lives as long as `self`; whoever changes it does so by single stores.
         self.slots
             .item(cpu)
-            .is_some_and(|slot| unsafe { u32::load(&raw const (*slot.as_ptr()).word) } != FREE)
+            .is_some_and(|slot| hooks::seen(unsafe { u32::load(&raw const (*slot.as_ptr()).word) }) != FREE)
     }
 
     /// Sleeps until the lock of `cpu` may be free; see the [module](self).
@@ -255,9 +257,11 @@ impl<T> Lock<T> {
         let _errno = ErrnoKept::new();
         // SAFETY: as in `is_held`; this word is only ever accessed as the atomic it is.
         let sleepers = unsafe { &(*slot.as_ptr()).sleepers };
-        let mut seen = sleepers.load(Ordering::Acquire);
+        hooks::step("look at the sleepers");
+        let mut seen = hooks::seen(sleepers.load(Ordering::Acquire));
         if seen & ASLEEP == 0 {
             let asleep = seen | ASLEEP;
+            hooks::step("count in");
             if sleepers.compare_exchange(seen, asleep, Ordering::SeqCst, Ordering::Relaxed).is_err() {
                 return;
             }
@@ -266,12 +270,14 @@ impl<T> Lock<T> {
         // Without a barrier, the sleep is bounded.
         if seen & BARRIER == 0 && crate::fence::barrier_everywhere() {
             let had = seen | BARRIER;
+            hooks::step("tell of the barrier");
             // If this fails, another sleeper was faster, or `sleepers` is a later number and nobody falls asleep.
             let _ = sleepers.compare_exchange(seen, had, Ordering::SeqCst, Ordering::Relaxed);
             seen = had;
         }
         fence(Ordering::SeqCst);
         if self.is_held(cpu) {
+            hooks::step("sleep");
             sys::wait(sleepers, seen, PATIENCE);
         }
     }
@@ -334,13 +340,15 @@ impl<T> DerefMut for Guard<'_, T> {
 impl<T> Drop for Guard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        hooks::step("unlock");
         // SAFETY: the slot lives as long as the lock; the word is ours to make FREE.
         let sleepers = unsafe {
             u32::store(&raw mut (*self.slot.as_ptr()).word, FREE, Ordering::Release);
             &(*self.slot.as_ptr()).sleepers
         };
         compiler_fence(Ordering::SeqCst);
-        if sleepers.load(Ordering::Relaxed) & ASLEEP != 0 {
+        hooks::step("look for sleepers");
+        if hooks::seen(sleepers.load(Ordering::Relaxed)) & ASLEEP != 0 {
             wake(sleepers);
         }
     }
@@ -349,6 +357,7 @@ impl<T> Drop for Guard<'_, T> {
 #[cold]
 #[inline(never)]
 fn wake(sleepers: &AtomicU32) {
+    hooks::step("wake the sleepers");
     let next = |seen: u32| (seen & ASLEEP != 0).then(|| (seen | BARRIER | ASLEEP).wrapping_add(1));
     if sleepers.fetch_update(Ordering::SeqCst, Ordering::Relaxed, next).is_ok() {
         let _errno = ErrnoKept::new();

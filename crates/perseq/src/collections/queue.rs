@@ -20,6 +20,7 @@ use core::mem::MaybeUninit;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::item::{as_words, from_word, is_word, to_word};
+use crate::model::hooks;
 use crate::percpu::{Change, or_panic};
 use crate::section::Word;
 use crate::{AllocError, ExclusiveError, PerCpu, sequence};
@@ -249,7 +250,8 @@ impl<T, const N: usize> Queue<T, N> {
                     *to = (&raw const (*queue).items[place]).read();
                 }
                 usize::store(&raw mut (*queue).head, head.wrapping_add(count), Relaxed);
-                count
+                hooks::seen_bytes(room.as_ptr().cast(), count * size_of::<T>());
+                hooks::seen(count)
             }
         })
     }
@@ -257,6 +259,7 @@ impl<T, const N: usize> Queue<T, N> {
     /// How many items the queue of `cpu` had a moment ago; 0 if there is no such CPU. Async-signal-safe.
     #[must_use]
     pub fn len(&self, cpu: u32) -> usize {
+        hooks::step("read the ends of a queue");
         self.0.item(cpu).map_or(0, |queue| {
             let queue = queue.as_ptr();
             // SAFETY: words of a slot that lives, which are only written by single stores. `head` first: then the difference is below 0 only
@@ -264,6 +267,7 @@ impl<T, const N: usize> Queue<T, N> {
             let (head, tail) = unsafe {
                 (usize::load_acquire(&raw const (*queue).head), usize::load(&raw const (*queue).tail))
             };
+            let (head, tail) = (hooks::seen(head), hooks::seen(tail));
             (tail.wrapping_sub(head).cast_signed().max(0).cast_unsigned()).min(N)
         })
     }

@@ -22,6 +22,7 @@
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, Ordering};
 
+use crate::model::hooks;
 use crate::percpu::or_panic;
 use crate::section::Word;
 use crate::{AllocError, PerCpu, sequence};
@@ -235,7 +236,10 @@ impl<const N: usize> Ring<N> {
     #[must_use]
     pub fn reader(&self) -> Option<Reader<'_, N>> {
         // Acquire: the last reader's tails.
+        hooks::step("become the reader");
         let taken = self.read.swap(true, Ordering::Acquire);
+        hooks::seen(u8::from(taken));
+        hooks::stored(self.read.as_ptr().cast::<u8>(), 1);
         (!taken).then(|| Reader { ring: self, alone: PhantomData })
     }
 }
@@ -273,21 +277,25 @@ impl<const N: usize> Reader<'_, N> {
         // SAFETY: words of a slot that lives, which are written by single stores; the bytes from `tail` to `head` are whole records,
         // which nobody writes before `tail` has passed them, and every length is one that `append` has checked.
         unsafe {
-            let mut tail = usize::load(&raw const (*buffer).reader.tail);
-            let head = usize::load_acquire(&raw const (*buffer).head);
+            hooks::step("read the ends of a ring");
+            let mut tail = hooks::seen(usize::load(&raw const (*buffer).reader.tail));
+            let head = hooks::seen(usize::load_acquire(&raw const (*buffer).head));
             let bytes = (&raw mut (*buffer).bytes).cast::<u8>();
             while tail != head {
                 let at = tail & Buffer::<N>::MASK;
                 let header = bytes.add(at).cast::<Header>();
+                hooks::seen((*header).len);
                 match (*header).len {
                     MARK => tail = tail.wrapping_add(N - at),
                     len => {
                         let len = len as usize;
+                        hooks::seen_bytes((&raw const (*header).bytes).cast(), len);
                         f(core::slice::from_raw_parts((&raw const (*header).bytes).cast(), len));
                         tail = tail.wrapping_add(size(len));
                         count += 1;
                     }
                 }
+                hooks::step("free the room of a record");
                 usize::store(&raw mut (*buffer).reader.tail, tail, Ordering::Release);
             }
         }
@@ -302,6 +310,8 @@ impl<const N: usize> Reader<'_, N> {
 
 impl<const N: usize> Drop for Reader<'_, N> {
     fn drop(&mut self) {
+        hooks::step("stop reading");
         self.ring.read.store(false, Ordering::Release);
+        hooks::stored(self.ring.read.as_ptr().cast::<u8>(), 0);
     }
 }

@@ -18,6 +18,7 @@ use core::mem::MaybeUninit;
 use core::sync::atomic::Ordering::Relaxed;
 
 use super::item::{as_words, from_word, is_word, to_word};
+use crate::model::hooks;
 use crate::percpu::{Change, or_panic};
 use crate::section::Word;
 use crate::{AllocError, ExclusiveError, PerCpu, sequence};
@@ -212,6 +213,7 @@ impl<T: Copy, const N: usize> Stack<T, N> {
                 let from = (&raw const (*stack).items).cast::<MaybeUninit<T>>().add(len - count);
                 room.as_mut_ptr().copy_from_nonoverlapping(from, count);
                 usize::store(&raw mut (*stack).len, len - count, Relaxed);
+                hooks::seen_bytes(room.as_ptr().cast(), hooks::seen(count) * size_of::<T>());
                 room[..count].assume_init_mut()
             }
         })
@@ -220,8 +222,11 @@ impl<T: Copy, const N: usize> Stack<T, N> {
     /// How many items the stack of `cpu` had a moment ago; 0 if there is no such CPU. Async-signal-safe.
     #[must_use]
     pub fn len(&self, cpu: u32) -> usize {
-        // SAFETY: a word of a slot that lives, which is only written by single stores.
-        self.0.item(cpu).map_or(0, |stack| unsafe { usize::load(&raw const (*stack.as_ptr()).len) })
+        hooks::step("read a word");
+        self.0.item(cpu).map_or(0, |stack| {
+            // SAFETY: a word of a slot that lives, which is only written by single stores.
+            hooks::seen(unsafe { usize::load(&raw const (*stack.as_ptr()).len) })
+        })
     }
 
     /// Whether the stack of `cpu` had no items a moment ago.
@@ -233,8 +238,11 @@ impl<T: Copy, const N: usize> Stack<T, N> {
     /// How many items the stack of `cpu` takes, as of a moment ago; 0 if there is no such CPU. Async-signal-safe.
     #[must_use]
     pub fn limit(&self, cpu: u32) -> usize {
-        // SAFETY: as in `len`.
-        self.0.item(cpu).map_or(0, |stack| unsafe { usize::load(&raw const (*stack.as_ptr()).limit) })
+        hooks::step("read a word");
+        self.0.item(cpu).map_or(0, |stack| {
+            // SAFETY: as in `len`.
+            hooks::seen(unsafe { usize::load(&raw const (*stack.as_ptr()).limit) })
+        })
     }
 
     /// Sets how many items the stack of `cpu` takes, at most `N`, and returns what it was: from any thread. Items above the limit
@@ -247,7 +255,7 @@ impl<T: Copy, const N: usize> Stack<T, N> {
             let stack = stack.as_ptr();
             // SAFETY: a word of the slot, which is ours.
             unsafe {
-                let before = usize::load(&raw const (*stack).limit);
+                let before = hooks::seen(usize::load(&raw const (*stack).limit));
                 usize::store(&raw mut (*stack).limit, limit.min(N), Relaxed);
                 before
             }

@@ -9,6 +9,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 pub use list::CpuSet;
 
+use crate::model::hooks;
 use crate::{arch, registration, sys};
 
 /// The CPU that the calling thread runs on, as of this moment. Async-signal-safe.
@@ -19,6 +20,9 @@ use crate::{arch, registration, sys};
 #[inline]
 #[must_use]
 pub fn current() -> u32 {
+    if let Some(cpu) = hooks::cpu() {
+        return cpu;
+    }
     let cpu = in_area();
     if cpu.cast_signed() < 0 {
         return current_slow();

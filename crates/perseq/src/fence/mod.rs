@@ -12,6 +12,7 @@
 #[cfg(all(target_os = "linux", not(miri)))]
 mod visit;
 
+use crate::model::hooks;
 use crate::registration;
 
 /// A fence could not be had: membarrier(2) is forbidden to this process, and so is sched_setaffinity(2), or the CPU is outside of
@@ -38,6 +39,9 @@ impl core::error::Error for FenceError {}
 /// # Errors
 /// [`FenceError`] if a filter forbids every means.
 pub fn fence(cpu: u32) -> Result<(), FenceError> {
+    if hooks::fence(Some(cpu)) {
+        return Ok(());
+    }
     imp::fence(Some(cpu), registration::is_off())
 }
 
@@ -46,12 +50,15 @@ pub fn fence(cpu: u32) -> Result<(), FenceError> {
 /// # Errors
 /// As [`fence`].
 pub fn fence_all() -> Result<(), FenceError> {
+    if hooks::fence(None) {
+        return Ok(());
+    }
     imp::fence(None, registration::is_off())
 }
 
 /// What ownership of a slot needs: [`fence`], or nothing where there are no sections.
 pub(crate) fn quiesce(cpu: Option<u32>) -> Result<(), FenceError> {
-    if registration::is_off() {
+    if hooks::fence(cpu) || registration::is_off() {
         return Ok(());
     }
     imp::fence(cpu, false)
@@ -60,7 +67,7 @@ pub(crate) fn quiesce(cpu: Option<u32>) -> Result<(), FenceError> {
 /// A full memory barrier on every CPU that runs a thread of this process, and here, by membarrier(2) alone, whether there are sections
 /// or not; says whether that could be had. The thread is never moved for it. Async-signal-safe.
 pub(crate) fn barrier_everywhere() -> bool {
-    imp::membarrier(None)
+    hooks::fence(None) || imp::membarrier(None)
 }
 
 #[cfg(all(target_os = "linux", not(miri)))]

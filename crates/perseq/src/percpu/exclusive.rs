@@ -24,6 +24,7 @@ use super::gate::{Change, Gate, Refusal};
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) use fork::prepare_for_fork;
 
+use crate::model::hooks;
 use crate::{arch, sys};
 
 /// The number of gates that threads of this process own or wait for.
@@ -67,8 +68,12 @@ impl<'g> Owned<'g> {
         let signals = sys::SignalsHeld::new();
         let outermost = change_depth(1) == 1;
         count_in(outermost);
+        hooks::step("close the gate");
         match acquire(sys::thread_id()) {
-            Ok(()) => Ok(Self { gate, _signals: signals, not_send: PhantomData }),
+            Ok(()) => {
+                hooks::own(1);
+                Ok(Self { gate, _signals: signals, not_send: PhantomData })
+            }
             Err(refusal) => {
                 count_out();
                 Err(refusal)
@@ -80,6 +85,7 @@ impl<'g> Owned<'g> {
 impl Drop for Owned<'_> {
     fn drop(&mut self) {
         self.gate.release();
+        hooks::own(-1);
         count_out();
     }
 }

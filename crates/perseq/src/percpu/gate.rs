@@ -30,7 +30,8 @@ use crate::sys;
 pub struct Gate(AtomicU32);
 
 const CLOSED: u32 = 0;
-const OPEN: u32 = 1;
+/// Sequences may pass.
+pub(crate) const OPEN: u32 = 1;
 const ABANDONED: u32 = 3;
 const WAITERS: u32 = 1 << 31;
 /// Above every thread id, which Linux keeps below 2^22.

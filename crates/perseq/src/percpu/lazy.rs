@@ -9,6 +9,7 @@ use core::ptr::{NonNull, without_provenance_mut};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 use super::{ByCpu, Index, PerCpu, Slot, Ungated, or_panic};
+use crate::model::hooks;
 use crate::section::Slots;
 use crate::sys::AllocError;
 
@@ -95,9 +96,12 @@ impl<T, I: Index> LazyPerCpu<T, I> {
         });
         let base = slots.base.as_ptr();
         let unmade = without_provenance_mut(I::UNMADE);
+        hooks::step("publish the slots");
         if self.base.compare_exchange(unmade, base, Ordering::AcqRel, Ordering::Acquire).is_err() {
             // Another thread was first: ours is dropped.
             drop(ManuallyDrop::into_inner(slots));
+        } else {
+            hooks::stored(self.base.as_ptr(), base);
         }
         self.existing().ok_or(AllocError)
     }

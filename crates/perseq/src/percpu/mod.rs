@@ -17,12 +17,15 @@ use core::ptr::NonNull;
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) use exclusive::prepare_for_fork;
 pub(crate) use exclusive::{Owned, generation};
+#[cfg(feature = "model")]
+pub(crate) use gate::OPEN;
 pub(crate) use gate::{Change, Gate};
 use gate::{Head, Refusal};
 pub use lazy::LazyPerCpu;
 use stripes::Shape;
 
 use crate::arch::AlignWords;
+use crate::model::hooks;
 use crate::registration::Registered;
 use crate::section::{Gated, Slots};
 use crate::sys::AllocError;
@@ -293,7 +296,11 @@ impl<T, I: Index> PerCpu<T, I> {
     #[inline]
     #[must_use]
     pub fn here(&self) -> u32 {
-        let cid = if I::BY_CID { Registered::current().and_then(Registered::mm_cid) } else { None };
+        let cid = if I::BY_CID && hooks::cpu().is_none() {
+            Registered::current().and_then(Registered::mm_cid)
+        } else {
+            None
+        };
         let here = cid.unwrap_or_else(cpu::current);
         // Only a system that is wrong about its possible CPUs has more.
         if here < self.slots() { here } else { here % self.slots() }
@@ -348,9 +355,12 @@ impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
     /// # Errors
     /// See [`ExclusiveError`]; `f` is not run then.
     pub fn exclusive<R>(&self, index: u32, f: impl FnOnce(&mut T) -> R) -> Result<R, ExclusiveError> {
-        // SAFETY: the slot is ours while this runs (see `gate`). Whoever reads single words of it meanwhile, through
-        // `item`, has promised that its words are not written through this reference.
-        self.exclusive_ptr(index, Change::Several, |mut item| f(unsafe { item.as_mut() }))
+        self.exclusive_ptr(index, Change::Several, |mut item| {
+            hooks::look();
+            // SAFETY: the slot is ours while this runs (see `gate`). Whoever reads single words of it meanwhile, through
+            // `item`, has promised that its words are not written through this reference.
+            f(unsafe { item.as_mut() })
+        })
     }
 
     /// Runs `f` on the item of a slot that is [abandoned](ExclusiveError::Abandoned), to make it whole, and opens its gate. Until then
@@ -405,6 +415,8 @@ impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
             Refusal::Abandoned => ExclusiveError::Abandoned(index),
         })?;
         Self::quiesce(index).map_err(ExclusiveError::Fence)?;
+        hooks::touch(self.base.as_ptr(), self.at(index).cast(), size_of::<Slot<T, I>>());
+        hooks::step("change the slot");
         let result = f(item);
         drop(owned);
         Ok(result)
@@ -413,14 +425,17 @@ impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
     /// Makes sure that no section which passed the gate of slot `index` before it closed is still under way.
     fn quiesce(index: u32) -> Result<(), fence::FenceError> {
         if I::BY_CID {
+            hooks::step("fence all CPUs");
             // Which CPU runs the thread with this concurrency id cannot be told.
             return fence::quiesce(None);
         }
         // We run on that CPU ourselves, after the gate was closed: whoever ran there before us was preempted for it, and is
         // aborted when it goes on. The switch in the scheduler is the barrier.
-        if Registered::current().is_some_and(|me| me.cpu_id() == index) {
+        let here = hooks::cpu().or_else(|| Registered::current().map(Registered::cpu_id));
+        if here == Some(index) {
             return Ok(());
         }
+        hooks::step("fence the CPU");
         fence::quiesce(Some(index))
     }
 }

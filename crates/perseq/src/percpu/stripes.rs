@@ -18,6 +18,7 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 use super::exclusive::Owned;
 use super::gate::{Change, Gate};
 use crate::cpu;
+use crate::model::hooks;
 use crate::sys::{self, AllocError};
 
 /// Binary logarithm of the bytes of a stripe.
@@ -74,9 +75,16 @@ static CHUNKS: AtomicPtr<Chunk> = AtomicPtr::new(null_mut());
 /// Slots of `shape`, all gates closed and all bytes zero; the address of slot 0. Not for signal handlers: it may wait for the
 /// thread it interrupted.
 pub(crate) fn allocate(shape: Shape) -> Result<NonNull<u8>, AllocError> {
+    let base = find(shape)?;
+    hooks::made(base.as_ptr());
+    Ok(base)
+}
+
+fn find(shape: Shape) -> Result<NonNull<u8>, AllocError> {
     if !shape.packed() {
         return map(shape.shift(), shape.size);
     }
+    let _outside = hooks::outside();
     let _locked = Owned::acquire(&LOCK, Change::Single).map_err(|_| AllocError)?;
     let mut at = CHUNKS.load(Ordering::Relaxed);
     // SAFETY: chunks live for ever, and the lock makes us their only user.
@@ -95,6 +103,7 @@ pub(crate) fn allocate(shape: Shape) -> Result<NonNull<u8>, AllocError> {
 /// # Safety
 /// `base` must come from [`allocate`] with this `shape`, all gates retired, and nobody may use the slots any more.
 pub(crate) unsafe fn free(base: NonNull<u8>, shape: Shape) {
+    hooks::freed(base.as_ptr());
     if !shape.packed() {
         let Some(len) = reservation(shape.shift()) else { return };
         // SAFETY: the mapping that `map` made for these slots, which the caller gives up.
@@ -108,6 +117,7 @@ pub(crate) unsafe fn free(base: NonNull<u8>, shape: Shape) {
         // SAFETY: the slots of possible CPUs are writable and ours.
         unsafe { base.as_ptr().add(cpu << STRIPE_SHIFT).write_bytes(0, shape.size) };
     }
+    let _outside = hooks::outside();
     let Ok(_locked) = Owned::acquire(&LOCK, Change::Single) else { return };
     let mut at = CHUNKS.load(Ordering::Relaxed);
     // SAFETY: as in `allocate`.

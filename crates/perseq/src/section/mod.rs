@@ -1,7 +1,7 @@
 //! What [`sequence!`](crate::sequence) expands to: the types its two forms share, and the slow path.
 //!
-//! A section is attempted once, inlined into the caller. If it was refused at the gate or aborted, [`slow`] attempts
-//! it [`ATTEMPTS`] times more (registering the thread first, if that was the reason) and then runs the portable form
+//! A section is attempted once, inlined into the caller. If it was refused at the gate or aborted, it is attempted [again](retry)
+//! [`ATTEMPTS`] times (the thread being registered first, if that was the reason); then the portable form runs
 //! under [`exclusive`](crate::PerCpu::exclusive). So no sequence retries without bound: a debugger that steps
 //! through it, an unregistered thread, or a neighbour that preempts it every time only makes it slower.
 //!
@@ -13,6 +13,9 @@ pub use word::{Word, add, copy, load, neg, shl, shr, store, store_release, sub};
 
 #[allow(unused_imports, reason = "empty where nothing is lowered")]
 pub use crate::arch::exported::*;
+use crate::model::hooks;
+#[cfg(feature = "model")]
+pub use crate::model::section as model;
 use crate::registration;
 
 /// The status of a section that was refused or aborted. Exits are numbered below it.
@@ -63,23 +66,14 @@ pub trait Gated: Slots {
 
 /// Attempts a section that has failed once, a bounded number of times. Fails at once where no section can run.
 pub fn retry<O>(mut attempt: impl FnMut() -> Option<O>) -> Option<O> {
+    if let Some(taken) = hooks::retry(&mut attempt) {
+        return taken;
+    }
     if !registration::adopt() {
         return None;
     }
     // The compiler would unroll a loop of known length, and lay the section down again for each attempt.
     (0..core::hint::black_box(ATTEMPTS)).find_map(|_| attempt())
-}
-
-/// The way of a sequence whose section has failed once.
-pub fn slow<S: Gated, O>(
-    slots: &S,
-    attempt: impl FnMut() -> Option<O>,
-    portable: impl FnOnce(*mut S::Item, u32, u32) -> O,
-) -> O {
-    match retry(attempt) {
-        Some(taken) => taken,
-        None => slots.exclusive_here(portable),
-    }
 }
 
 /// The built-in `tsc()`, outside a section.

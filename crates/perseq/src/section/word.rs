@@ -5,6 +5,8 @@
 
 use core::sync::atomic::{AtomicPtr, Ordering, fence};
 
+use crate::model::hooks;
+
 /// A type that fits in a register.
 ///
 /// # Safety
@@ -12,6 +14,8 @@ use core::sync::atomic::{AtomicPtr, Ordering, fence};
 pub unsafe trait Word: Copy {
     /// Zero, or null.
     const ZERO: Self;
+    /// It is a pointer.
+    const POINTER: bool = false;
     /// A relaxed atomic load.
     ///
     /// # Safety
@@ -89,6 +93,7 @@ macro_rules! pointers {
         // SAFETY: `AtomicPtr` has the size and layout of a raw pointer, and its accesses are single.
         unsafe impl<T> Word for *$mutability T {
             const ZERO: Self = core::ptr::$null();
+            const POINTER: bool = true;
             #[inline]
             unsafe fn load(from: *const Self) -> Self {
                 // SAFETY: the caller promises a valid, aligned place; an atomic load does not write to it.
@@ -122,6 +127,7 @@ pub unsafe fn load<T: Word>(from: *const T) -> T {
 /// As [`Word::store`].
 #[inline]
 pub unsafe fn store<T: Word>(to: *mut T, value: T) {
+    hooks::stored(to, value);
     // SAFETY: the caller's promise.
     unsafe { T::store(to, value, Ordering::Relaxed) }
 }
@@ -132,6 +138,7 @@ pub unsafe fn store<T: Word>(to: *mut T, value: T) {
 /// As [`Word::store`].
 #[inline]
 pub unsafe fn store_release<T: Word>(to: *mut T, value: T) {
+    hooks::stored(to, value);
     // SAFETY: the caller's promise.
     unsafe { T::store(to, value, Ordering::Release) }
 }
@@ -144,6 +151,8 @@ pub unsafe fn store_release<T: Word>(to: *mut T, value: T) {
 pub unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) {
     // SAFETY: the caller's promise.
     unsafe { core::ptr::copy_nonoverlapping(src, dst, len) }
+    // SAFETY: as above.
+    unsafe { hooks::copied(dst, len) }
 }
 
 /// `a + b`.

@@ -12,6 +12,7 @@
 
 use core::ptr::NonNull;
 
+use crate::model::hooks;
 use crate::sys::{self, AllocError};
 
 /// What memory is given back in: a multiple of every page size.
@@ -56,6 +57,7 @@ impl Depot {
         if !words.is_multiple_of(64) {
             *depot.full(words / 64) = u64::MAX << (words % 64);
         }
+        hooks::region(depot.objects(), capacity * stride);
         Ok(depot)
     }
 
@@ -72,6 +74,7 @@ impl Depot {
             }
             self.gone += 1;
             self.touched = self.touched.max(number + 1);
+            self.tell(at);
             // SAFETY: inside the memory, which is not at 0.
             f(unsafe { NonNull::new_unchecked(self.objects().wrapping_add(number * self.stride)) });
         }
@@ -89,6 +92,16 @@ impl Depot {
         self.gone -= 1;
         *self.out(at) &= !(1 << (number % 64));
         *self.full(at / 64) &= !(1 << (at % 64));
+        self.tell(at);
+    }
+
+    /// Tells a model what has changed.
+    fn tell(&mut self, at: usize) {
+        for word in [&self.gone, &self.touched] {
+            hooks::stored(word, *word);
+        }
+        let out = self.out(at);
+        hooks::stored(&raw const *out, *out);
     }
 
     /// The number of objects that are not here.

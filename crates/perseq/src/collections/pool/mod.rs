@@ -28,6 +28,7 @@ use core::ptr::NonNull;
 
 use self::depot::Depot;
 use super::stack::Stack;
+use crate::model::hooks;
 use crate::percpu::{Change, Gate, Owned, or_panic};
 use crate::{AllocError, cpu};
 
@@ -201,8 +202,14 @@ impl<T> Pool<T> {
     /// fork that could not wait for it), or in the handler of a fault in here. Then what is in magazines still goes round.
     fn with<R>(&self, f: impl FnOnce(&mut Shared) -> R) -> Option<R> {
         let _owned = Owned::acquire(&self.gate, Change::Several).ok()?;
+        hooks::step("use the depot");
         // SAFETY: the gate is ours, and signals are held back.
-        Some(f(unsafe { &mut *self.shared.get() }))
+        let shared = unsafe { &mut *self.shared.get() };
+        let result = f(shared);
+        for word in [&shared.misses, &shared.patience, &shared.giver] {
+            hooks::stored(word, *word);
+        }
+        Some(result)
     }
 
     /// An object, and a batch for the magazine.
