@@ -69,6 +69,7 @@ mod float;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 pub mod ops;
+pub mod opv;
 mod percpu;
 #[cfg(feature = "prometheus-client")]
 pub mod prometheus;

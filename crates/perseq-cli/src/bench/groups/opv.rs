@@ -1,0 +1,114 @@
+//! Ops vectors: two operations on a slot, a compare and an addition, in the three ways in which this crate can do them.
+
+use perseq::opv::{Outcome, Vector};
+use perseq::{PerCpu, sequence};
+
+use crate::bench::arch::clobber;
+use crate::bench::group::{Contestant, Field, Group, Op, Seat, Setup, Threads};
+use crate::bench::lanes::forever;
+
+/// Two operations at once.
+pub const GROUP: Group = Group {
+    name: "opv",
+    about: "Comparing a word of a slot and adding to another",
+    reference: "perseq",
+    build,
+};
+
+fn build(_setup: &Setup) -> Field {
+    let contestants = vec![
+        with_sequence(),
+        row("exclusive", &CASES[0], closure),
+        row("perseq", &CASES[0], vector),
+        row("exclusive", &CASES[1], closure),
+        row("perseq", &CASES[1], vector),
+    ];
+    let notes = vec![
+        "`own`: the slot of the running CPU. `remote`: that of another CPU, which does the same with its own slot by a sequence."
+            .to_owned(),
+        "`perseq` puts the vector together each time, and the word that it compares with is on the stack, so the kernel is asked for \
+         that page."
+            .to_owned(),
+    ];
+    Field { contestants, notes, memory: Vec::new() }
+}
+
+/// Whose slot it is.
+struct Case {
+    variant: &'static str,
+    threads: Threads,
+    /// Which of the seats' CPUs.
+    seat: usize,
+}
+
+const CASES: &[Case] = &[
+    Case { variant: "own", threads: Threads::One, seat: 0 },
+    Case { variant: "remote", threads: Threads::Beside, seat: 1 },
+];
+
+struct Slot {
+    /// Always [`READY`].
+    state: u64,
+    value: u64,
+}
+
+const READY: u64 = 7;
+
+type Slots = PerCpu<Slot>;
+
+sequence! {
+    fn count(slots: &Slots, expected: u64) {
+        let state: u64 = slots.state;
+        if state != expected { return; }
+        let value: u64 = slots.value;
+        commit slots.value = value + 1;
+    }
+}
+
+/// By a sequence, which has its own slot only.
+fn with_sequence() -> Contestant {
+    row("sequence", &CASES[0], |slots, _cpu| count(slots, READY))
+}
+
+fn closure(slots: &Slots, cpu: u32) {
+    let owned = slots.exclusive(cpu, |slot| {
+        if slot.state == READY {
+            slot.value += 1;
+        }
+    });
+    owned.expect("the CPU has a slot, and nobody owns it twice");
+}
+
+fn vector(slots: &Slots, cpu: u32) {
+    let expected = READY;
+    let slot = slots.item(cpu).expect("the CPU has a slot").as_ptr();
+    // SAFETY: words of that slot, and one of this function.
+    let outcome = unsafe {
+        Vector::new()
+            .compare_eq(&raw const (*slot).state, &raw const expected)
+            .add(&raw mut (*slot).value, 1)
+            .run(slots, cpu)
+    };
+    assert_eq!(outcome, Ok(Outcome::Done));
+}
+
+fn row(name: &'static str, case: &'static Case, change: fn(&Slots, u32)) -> Contestant {
+    let slots: &Slots = forever(PerCpu::new(|_| Slot { state: READY, value: 0 }));
+    Contestant::new(name, case.variant, case.threads, 1, move |seat: &Seat| {
+        let cpu = *seat.cpus.get(case.seat).ok_or("needs two CPUs")?;
+        Ok(if seat.index == 0 { each(move || change(slots, cpu)) } else { each(|| count(slots, READY)) })
+    })
+    .counted_by(move || {
+        (0..slots.slots()).map(|cpu| slots.exclusive(cpu, |slot| slot.value).unwrap_or(0)).sum()
+    })
+}
+
+/// A loop of one operation a trip.
+fn each(mut operation: impl FnMut() + 'static) -> Op {
+    Box::new(move |n| {
+        for _ in 0..n {
+            operation();
+            clobber();
+        }
+    })
+}
