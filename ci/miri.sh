@@ -21,6 +21,6 @@ export MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance ${MIRIFL
 export PROPTEST_CASES=${PROPTEST_CASES:-2}
 cargo +nightly miri test -p perseq --lib
 cargo +nightly miri test -p perseq --doc
-cargo +nightly miri test -p perseq-tests --test models --test expressions --test ops --test locks
+cargo +nightly miri test -p perseq-tests --test models --test expressions --test ops --test opv --test locks
 # Threads under many schedules, one for each seed.
 MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..8" cargo +nightly miri test -p perseq-tests --test models race

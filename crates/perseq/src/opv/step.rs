@@ -74,11 +74,21 @@ unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) {
             // Of no bytes, null is as good as another address.
             core::ptr::copy(src, dst, len);
         } else if len == size_of::<*mut u8>() {
-            Word::store(dst.cast(), <*mut u8>::load(src.cast()), Ordering::Relaxed);
+            Word::store(dst.cast(), load::<*mut u8>(src.cast()), Ordering::Relaxed);
         } else {
             put(dst, len, get(src, len));
         }
     }
+}
+
+/// A word that is aligned, in one access. It may be in memory that can only be read, as long as nothing is stored to it; but in the model of
+/// borrows that Miri checks an atomic may be written always.
+///
+/// # Safety
+/// As [`Word::load`].
+unsafe fn load<T: Word>(p: *const T) -> T {
+    // SAFETY: the caller's promise.
+    if cfg!(miri) { unsafe { p.read_volatile() } } else { unsafe { T::load(p) } }
 }
 
 /// The unsigned value of a word.
@@ -89,10 +99,10 @@ unsafe fn get(p: *const u8, len: usize) -> u64 {
     // SAFETY: the caller's promise, and what is accessed as an atomic is aligned.
     unsafe {
         match (len, words(&[p.addr()], len)) {
-            (1, _) => u8::load(p).into(),
-            (2, true) => u16::load(p.cast()).into(),
-            (4, true) => u32::load(p.cast()).into(),
-            (8, true) => u64::load(p.cast()),
+            (1, _) => load(p).into(),
+            (2, true) => load::<u16>(p.cast()).into(),
+            (4, true) => load::<u32>(p.cast()).into(),
+            (8, true) => load::<u64>(p.cast()),
             (2, false) => p.cast::<u16>().read_unaligned().into(),
             (4, false) => p.cast::<u32>().read_unaligned().into(),
             _ => p.cast::<u64>().read_unaligned(),

@@ -1,7 +1,7 @@
 //! Ops vectors: two operations on a slot, a compare and an addition, in the three ways in which this crate can do them.
 
 use perseq::opv::{Outcome, Vector};
-use perseq::{PerCpu, sequence};
+use perseq::{Counter, PerCpu, sequence};
 
 use crate::bench::arch::clobber;
 use crate::bench::group::{Contestant, Field, Group, Op, Seat, Setup, Threads};
@@ -24,7 +24,7 @@ fn build(_setup: &Setup) -> Field {
         row("perseq", &CASES[1], vector),
     ];
     let notes = vec![
-        "`own`: the slot of the running CPU. `remote`: that of another CPU, which does the same with its own slot by a sequence."
+        "`own`: the slot of the running CPU. `remote`: that of another CPU, which is busy counting in this process."
             .to_owned(),
         "`perseq` puts the vector together each time, and the word that it compares with is on the stack, so the kernel is asked for \
          that page."
@@ -93,13 +93,15 @@ fn vector(slots: &Slots, cpu: u32) {
 }
 
 fn row(name: &'static str, case: &'static Case, change: fn(&Slots, u32)) -> Contestant {
+    let company: &Counter = forever(Counter::new());
     let slots: &Slots = forever(PerCpu::new(|_| Slot { state: READY, value: 0 }));
     Contestant::new(name, case.variant, case.threads, 1, move |seat: &Seat| {
         let cpu = *seat.cpus.get(case.seat).ok_or("needs two CPUs")?;
-        Ok(if seat.index == 0 { each(move || change(slots, cpu)) } else { each(|| count(slots, READY)) })
+        Ok(if seat.index == 0 { each(move || change(slots, cpu)) } else { each(move || company.add(1)) })
     })
     .counted_by(move || {
-        (0..slots.slots()).map(|cpu| slots.exclusive(cpu, |slot| slot.value).unwrap_or(0)).sum()
+        let added = |cpu| slots.exclusive(cpu, |slot| slot.value).expect("a slot");
+        (0..slots.slots()).map(added).sum::<u64>() + company.sum()
     })
 }
 
