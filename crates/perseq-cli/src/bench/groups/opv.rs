@@ -20,6 +20,7 @@ fn build(_setup: &Setup) -> Field {
         with_sequence(),
         row("exclusive", &CASES[0], closure),
         row("perseq", &CASES[0], vector),
+        row("perseq_inside", &CASES[0], vector_inside),
         row("exclusive", &CASES[1], closure),
         row("perseq", &CASES[1], vector),
     ];
@@ -27,7 +28,7 @@ fn build(_setup: &Setup) -> Field {
         "`own`: the slot of the running CPU. `remote`: that of another CPU, which is busy counting in this process."
             .to_owned(),
         "`perseq` puts the vector together each time, and the word that it compares with is on the stack, so the kernel is asked for \
-         that page."
+         that page; in `perseq_inside` that word is in the slot too."
             .to_owned(),
     ];
     Field { contestants, notes, memory: Vec::new() }
@@ -47,8 +48,9 @@ const CASES: &[Case] = &[
 ];
 
 struct Slot {
-    /// Always [`READY`].
+    /// Always [`READY`], as what is expected of it.
     state: u64,
+    expected: u64,
     value: u64,
 }
 
@@ -81,11 +83,23 @@ fn closure(slots: &Slots, cpu: u32) {
 
 fn vector(slots: &Slots, cpu: u32) {
     let expected = READY;
+    compare_and_add(slots, cpu, &raw const expected);
+}
+
+fn vector_inside(slots: &Slots, cpu: u32) {
     let slot = slots.item(cpu).expect("the CPU has a slot").as_ptr();
-    // SAFETY: words of that slot, and one of this function.
+    // SAFETY: only an address is computed.
+    compare_and_add(slots, cpu, unsafe { &raw const (*slot).expected });
+}
+
+/// `expected` is [`READY`], on the caller's stack or in that slot.
+#[inline(always)]
+fn compare_and_add(slots: &Slots, cpu: u32, expected: *const u64) {
+    let slot = slots.item(cpu).expect("the CPU has a slot").as_ptr();
+    // SAFETY: words of that slot, and one that is there as long as this runs.
     let outcome = unsafe {
         Vector::new()
-            .compare_eq(&raw const (*slot).state, &raw const expected)
+            .compare_eq(&raw const (*slot).state, expected)
             .add(&raw mut (*slot).value, 1)
             .run(slots, cpu)
     };
@@ -94,7 +108,7 @@ fn vector(slots: &Slots, cpu: u32) {
 
 fn row(name: &'static str, case: &'static Case, change: fn(&Slots, u32)) -> Contestant {
     let company: &Counter = forever(Counter::new());
-    let slots: &Slots = forever(PerCpu::new(|_| Slot { state: READY, value: 0 }));
+    let slots: &Slots = forever(PerCpu::new(|_| Slot { state: READY, expected: READY, value: 0 }));
     Contestant::new(name, case.variant, case.threads, 1, move |seat: &Seat| {
         let cpu = *seat.cpus.get(case.seat).ok_or("needs two CPUs")?;
         Ok(if seat.index == 0 { each(move || change(slots, cpu)) } else { each(move || company.add(1)) })
