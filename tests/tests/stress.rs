@@ -11,9 +11,11 @@ use perseq_tests::skip::{sequences_run, skip};
 use perseq_tests::stress::Disturbance::{
     self, Churn, Exclusive, Forks, Hotplug as Offline, Migration, Resets, Signals,
 };
-use perseq_tests::stress::subjects::{self, Misplaced, TornLocks, Trespassed, Unfenced, Unprotected};
+use perseq_tests::stress::subjects::{
+    self, Misplaced, Strayed, TornLocks, Trespassed, Unfenced, Unprotected,
+};
 use perseq_tests::stress::{Outcome, Subject, duration, run};
-use perseq_tests::structures::{Gauge, Tally};
+use perseq_tests::structures::{Gauge, Tally, Twins};
 
 /// Puts every structure under `disturbances`.
 fn sums_are_exact(disturbances: &[Disturbance]) {
@@ -106,6 +108,21 @@ fn the_slot_of_a_cpu_that_is_offline_can_be_owned() {
     tally.add_to(hotplug.cpu(), 100);
     hotplug.set_online(true).expect("a CPU that can come back");
     assert_eq!(tally.sum(), 111);
+}
+
+#[test]
+fn a_vector_runs_on_a_cpu_that_is_offline() {
+    let hotplug = match Hotplug::last_cpu() {
+        Ok(hotplug) => hotplug,
+        Err(why) => return skip("hotplug", why),
+    };
+    let twins = Twins::new();
+    assert!(twins.add_to(hotplug.cpu(), 1));
+    hotplug.set_online(false).expect("a CPU that can be taken away");
+    assert!(perseq::cpu::online().is_some_and(|online| !online.contains(hotplug.cpu())));
+    assert!(twins.add_to(hotplug.cpu(), 10));
+    hotplug.set_online(true).expect("a CPU that can come back");
+    assert_eq!(twins.sum_of(hotplug.cpu()), 11);
 }
 
 #[test]
@@ -217,5 +234,13 @@ fn the_same_stress_makes_an_owner_without_a_fence_lose_updates() {
     // Without sections there is nobody to fence.
     if several_cpus() && sequences_run() {
         sum_is_wrong::<Unfenced>(&[Exclusive, Exclusive]);
+    }
+}
+
+#[test]
+fn the_same_stress_makes_vectors_under_other_gates_lose_updates() {
+    // On the slow path the other CPU would have to come between a load and a store that follows at once.
+    if several_cpus() && sequences_run() {
+        sum_is_wrong::<Strayed>(&[Exclusive, Exclusive]);
     }
 }

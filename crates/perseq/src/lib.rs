@@ -77,6 +77,7 @@ mod model {
     pub(crate) mod hooks;
 }
 pub mod ops;
+pub mod opv;
 mod percpu;
 #[cfg(feature = "prometheus-client")]
 pub mod prometheus;

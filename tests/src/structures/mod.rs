@@ -15,6 +15,7 @@ mod queue;
 mod ring;
 mod stack;
 mod tally;
+mod twins;
 
 pub use array::Array;
 pub use list::{List, Node};
@@ -27,3 +28,4 @@ pub use queue::Queue;
 pub use ring::Ring;
 pub use stack::Stack;
 pub use tally::{CidTally, SlowTally, Stamp, Tally};
+pub use twins::Twins;

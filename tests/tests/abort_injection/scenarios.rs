@@ -11,6 +11,7 @@ use perseq_tests::cpus::Pinned;
 use perseq_tests::inject::{Scenario, Trap};
 use perseq_tests::structures::{
     Array, CidTally, Gauge, Histogram, List, Locks, Node, Pairs, Pool, Queue, Ring, SlowTally, Stack, Tally,
+    Twins,
 };
 use perseq_tests::words::{Integer, Operation, Slots};
 
@@ -36,6 +37,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("a lock that is tried", try_lock),
         Scenario::new("a lock that is held", try_held_lock),
         Scenario::new("a pair of words read at once", pair_read),
+        Scenario::new("a sequence beside ops vectors", beside_vectors),
         Scenario::new("an item of an array", array_get),
         Scenario::new("a push of a word on a stack", |trap| stack_push::<usize>(trap, usize::from)),
         Scenario::new("a push of bytes on a stack", |trap| stack_push(trap, bytes)),
@@ -294,6 +296,14 @@ fn try_held_lock(trap: &Trap) {
     assert!(held.borrow().is_some());
     let mine = trap.during(|| locks.try_lock(), &|| *held.borrow_mut() = None);
     assert_eq!(mine.is_some(), trap.interferences_first() > 0, "what the last attempt saw");
+}
+
+fn beside_vectors(trap: &Trap) {
+    let pinned = Pinned::first();
+    let twins = Twins::new();
+    let equal = trap.during(|| twins.add(1), &|| assert!(twins.add_to(pinned.cpu, MUCH)));
+    assert!(equal, "both words were changed, or none");
+    assert_eq!(twins.sum(), 1 + MUCH * trap.interferences());
 }
 
 fn pair_read(trap: &Trap) {

@@ -306,9 +306,9 @@ impl<T, I: Index> PerCpu<T, I> {
         if here < self.slots() { here } else { here % self.slots() }
     }
 
-    /// The item of slot `index`, for reading single words with atomic loads while sequences change them; `None` if there is no
-    /// such slot. Only addresses are computed. A word that is read so may not be changed through the reference that
-    /// [`exclusive`](Self::exclusive) gives, except by atomics.
+    /// The item of slot `index`, for the operands of an [ops vector](crate::opv), or for reading single words with atomic loads while
+    /// sequences change them; `None` if there is no such slot. Only addresses are computed. A word that is read so may not be changed
+    /// through the reference that [`exclusive`](Self::exclusive) gives, except by atomics.
     #[must_use]
     pub fn item(&self, index: u32) -> Option<NonNull<T>> {
         if index >= self.slots() {

@@ -9,7 +9,7 @@
 
 mod word;
 
-pub use word::{Word, add, copy, load, neg, shl, shr, store, store_release, sub};
+pub use word::{Arithmetic, Word, add, copy, load, neg, shl, shr, store, store_release, sub};
 
 #[allow(unused_imports, reason = "empty where nothing is lowered")]
 pub use crate::arch::exported::*;

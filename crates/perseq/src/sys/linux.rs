@@ -164,3 +164,33 @@ pub(crate) fn monotonic_nanos() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
+
+/// Whether the word of 32 bits around `address` can be read. If the kernel does not tell, it is said to be so.
+pub(crate) fn can_read(address: usize) -> bool {
+    // Compares the word with 0, and moves no waiter, and wakes none, whether it is or not.
+    can_access(libc::FUTEX_CMP_REQUEUE, word_around(address), word_around(address), 0)
+}
+
+/// Whether the word of 32 bits around `address` can be read and written: the kernel adds 0 to it, atomically. As [`can_read`].
+pub(crate) fn can_write(address: usize) -> bool {
+    // It would wake whoever waits on the first word, which is nobody; and, if the second is an unlikely number, one who waits on that, as a
+    // futex may at any time.
+    let nobody = AtomicU32::new(0);
+    let add_nothing = libc::FUTEX_OP(libc::FUTEX_OP_ADD, 0, libc::FUTEX_OP_CMP_EQ, -1999);
+    can_access(libc::FUTEX_WAKE_OP, nobody.as_ptr().addr(), word_around(address), add_nothing)
+}
+
+const fn word_around(address: usize) -> usize {
+    address & !(size_of::<u32>() - 1)
+}
+
+/// Whether a futex operation that wakes and moves none does anything but fault.
+fn can_access(operation: i32, first: usize, second: usize, argument: i32) -> bool {
+    const NONE: usize = 0;
+    let _errno = ErrnoKept::new();
+    let operation = operation | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: both operations leave the value of every word as it is. What cannot be accessed is an error.
+    let answer = unsafe { libc::syscall(libc::SYS_futex, first, operation, NONE, NONE, second, argument) };
+    // SAFETY: the calling thread's own.
+    answer >= 0 || unsafe { *libc::__errno_location() } != libc::EFAULT
+}

@@ -6,6 +6,7 @@ mod metrics;
 mod ops;
 mod sums;
 mod unprotected;
+mod vectors;
 
 use perseq::Counter;
 
@@ -13,9 +14,10 @@ use self::collections::{CountingList, CountingPool, CountingQueue, CountingRing,
 use self::locks::{TriedLocks, TriedMutex, WaitedLocks, WaitedMutex};
 use self::metrics::Recorded;
 use self::ops::CountingOps;
+use self::vectors::Vectors;
 use super::Subject;
 use crate::structures::{CidTally, Gauge, SlowTally, Tally};
-pub use unprotected::{Misplaced, TornLocks, Trespassed, Unfenced, Unprotected};
+pub use unprotected::{Misplaced, Strayed, TornLocks, Trespassed, Unfenced, Unprotected};
 
 /// Nodes, or items, of a collection. Few, so that it is empty now and then.
 const NODES: usize = 8;
@@ -41,6 +43,7 @@ pub fn all() -> Vec<Box<dyn Subject>> {
         Box::new(TriedMutex::default()),
         Box::new(CountingOps::by_cpu()),
         Box::new(CountingOps::by_cid()),
+        Box::new(Vectors::default()),
     ]
 }
 

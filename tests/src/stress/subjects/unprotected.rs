@@ -7,7 +7,7 @@ use perseq::ops::{self, Outcome, Relaxed};
 
 use super::Subject;
 use super::locks::count;
-use crate::structures::SlowTally;
+use crate::structures::{SlowTally, Twins};
 
 /// A lock for each CPU that is taken by a load and a store, and no sequence around them.
 #[derive(Default)]
@@ -134,5 +134,29 @@ impl Subject for Unfenced {
     }
     fn sum(&self) -> u64 {
         self.0.sum()
+    }
+}
+
+/// Vectors on words of slots whose gates they do not close.
+#[derive(Default)]
+pub struct Strayed {
+    twins: Twins,
+    others: Twins,
+}
+
+impl Subject for Strayed {
+    fn name(&self) -> &'static str {
+        "ops vectors under the gates of other slots"
+    }
+    fn change(&self) -> u64 {
+        self.twins.add(1);
+        1
+    }
+    fn change_on(&self, cpu: u32) -> u64 {
+        self.twins.add_under(&self.others, cpu, 7);
+        7
+    }
+    fn sum(&self) -> u64 {
+        self.twins.sum()
     }
 }

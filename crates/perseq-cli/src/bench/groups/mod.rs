@@ -8,6 +8,7 @@ mod histogram;
 mod list;
 mod lock;
 mod metrics;
+mod opv;
 mod pool;
 mod queue;
 mod ring;
@@ -22,6 +23,7 @@ pub const ALL: &[Group] = &[
     histogram::GROUP,
     metrics::GROUP,
     exclusive::GROUP,
+    opv::GROUP,
     list::GROUP,
     stack::GROUP,
     ring::GROUP,
