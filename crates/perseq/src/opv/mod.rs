@@ -120,6 +120,7 @@ use layout::Step;
 pub use layout::{Address, Arguments, ArithmeticOp, BitwiseOp, CompareOp, CpuOp, MemcpyOp, ShiftOp};
 pub use vector::Vector;
 
+use crate::model::hooks;
 use crate::percpu::Change;
 use crate::section::{Arithmetic, Word};
 use crate::{ExclusiveError, GatedIndex, PerCpu};
@@ -283,6 +284,7 @@ pub unsafe fn run<T, I: GatedIndex>(
     // A slot's memory is there. Before the gate is closed, so that nobody waits while pages come in.
     probe::check(steps, &(item..item + size_of::<T>()))?;
     let run = |_| {
+        hooks::look();
         let failed = steps.iter().position(|step| {
             compiler_fence(Ordering::SeqCst);
             // SAFETY: the slot is ours, and the caller has promised the rest.
