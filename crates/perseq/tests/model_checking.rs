@@ -4,4 +4,6 @@
 mod model {
     mod collections;
     mod mistakes;
+    mod ops;
+    mod vectors;
 }

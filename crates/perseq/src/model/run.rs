@@ -25,7 +25,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use std::collections::HashMap;
 use std::panic::catch_unwind;
 
-use corosensei::stack::DefaultStack;
+use corosensei::stack::{DefaultStack, Stack as _};
 use corosensei::{Coroutine, Yielder};
 
 use super::explore::{Choice, Explore};
@@ -247,6 +247,8 @@ impl Run {
             .map(|me| {
                 let stack = stacks.pop().or_else(|| DefaultStack::new(STACK).ok());
                 let stack = stack.expect("the system has memory for a stack");
+                let (low, high) = (stack.limit().get(), stack.base().get());
+                self.memory.borrow_mut().region(low, high - low, me as u64);
                 let code = parts.threads[me].1;
                 let body = move |yielder: &Yielder<(), ()>, ()| {
                     self.thread(|me| {

@@ -14,7 +14,7 @@ use perseq::{Counter, Gauge, Histogram};
 
 /// Checks, and says what was explored.
 #[track_caller]
-fn prove<S>(name: &str, model: &Model<'_, S>) -> Explored {
+pub(super) fn prove<S>(name: &str, model: &Model<'_, S>) -> Explored {
     let start = std::time::Instant::now();
     let explored = model.check();
     println!("{name}: {explored}, {:.1} s", start.elapsed().as_secs_f64());
