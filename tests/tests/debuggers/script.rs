@@ -269,7 +269,7 @@ fn breakpoints_and_signals_end_a_step() {
     let commands =
         "break kinds::kinds::counter\nrun\nbreak kinds::kinds::end\nrnext 1000\ninfo breakpoints\nkill";
     let output = session("user_breakpoint", commands, &program("kinds"), &[]);
-    assert!(output.contains("Breakpoint 2, kinds::kinds::end ()"), "{output}");
+    assert!(output.contains("Breakpoint 2, #0  kinds::kinds::end ()"), "{output}");
     let commands = format!(
         "{TO_THE_LOOP}handle SIGURG stop\nrnext\npython import os; os.kill(gdb.selected_inferior().pid, 23)\nrnext 1000\nkill"
     );

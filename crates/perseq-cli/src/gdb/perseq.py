@@ -339,29 +339,43 @@ class Stop:
     #: The command that runs the program is one of this script, and no user's.
     is_ours = False
 
-    def __init__(self, thread, text):
-        event, self.text = Stop.last_event, text
-        hit = event.breakpoints if isinstance(event, gdb.BreakpointEvent) else []
+    def __init__(self, thread):
+        self.event = event = Stop.last_event
         selected = gdb.selected_thread()
-        alive = selected is not None and selected.is_valid() and event is not None
-        ours = alive and selected.global_num == thread
-        # Catchpoints are no breakpoints to Python, which is told as little of them as of the end of a step.
-        caught = re.search(r"^(Thread \S+ .*hit )?(Temporary )?[cC]atchpoint", text, re.MULTILINE)
+        ours = event is not None and selected is not None and selected.global_num == thread
+        self.hit = event.breakpoints if isinstance(event, gdb.BreakpointEvent) else []
         #: At one of our own breakpoints, and none of the user's.
-        self.at_mark = ours and bool(hit) and all(isinstance(one, Mark) for one in hit)
-        #: A step was done.
-        self.stepped = ours and not hit and not caught and not isinstance(event, gdb.SignalEvent)
+        self.at_mark = ours and bool(self.hit) and all(isinstance(one, Mark) for one in self.hit)
+        #: A step was done. Python is told as little of that as of a catchpoint.
+        self.stepped = ours and type(event) is gdb.StopEvent and "at breakpoint" not in info_program()
+
+    def show(self):
+        """Says where the program is, and why if that is not because a step was done."""
+        event = self.event
+        if isinstance(event, gdb.ExitedEvent):
+            code = " with code %d" % event.exit_code if hasattr(event, "exit_code") else ""
+            gdb.write("[Inferior %d exited%s]\n" % (event.inferior.num, code))
+            return
+        if isinstance(event, gdb.SignalEvent):
+            gdb.write("Thread %d received signal %s.\n" % (gdb.selected_thread().num, event.stop_signal))
+        elif not (self.at_mark or self.stepped):
+            gdb.write("".join("Breakpoint %d, " % one.number for one in self.hit if one.number > 0) or info_program())
+        gdb.execute("frame")
+
+
+def info_program():
+    return gdb.execute("info program", to_string=True)
 
 
 def run(command):
-    """Runs a command of gdb that lets the program go on, to its end."""
+    """Runs a command of gdb that lets the program go on, to its end. Where that is, is shown when all is done."""
     thread = gdb.selected_thread().global_num
     Stop.last_event, Stop.is_ours = None, True
     try:
-        text = gdb.execute(command, to_string=True)
+        gdb.execute("with suppress-cli-notifications on -- " + command, to_string=True)
     finally:
         Stop.is_ours = False
-    return Stop(thread, text)
+    return Stop(thread)
 
 
 def cross(section):
@@ -383,7 +397,6 @@ def cross(section):
                 mark.delete()
         if locking == "step":
             gdb.execute("set scheduler-locking step")
-    stop.text = re.sub(r"^Continuing\.\n", "", stop.text)
     return stop
 
 
@@ -500,15 +513,7 @@ def repeat(step, command, argument):
         if not (stop.stepped or stop.at_mark):
             break
     if stop:
-        show(stop)
-
-
-def show(stop):
-    """Prints what gdb printed where the program stopped, or would have printed."""
-    if stop.at_mark:
-        gdb.execute("frame")
-    else:
-        gdb.write(stop.text)
+        stop.show()
 
 
 # --- The built-in commands
@@ -541,13 +546,13 @@ def after_step(_event=None):
         return
     try:
         if thread and stepping.thread.is_valid():
-            stop = Stop(stepping.thread.global_num, "")
-            if stop.at_mark and stepping.command.endswith("i"):
-                # The section is the next instruction.
-                show(stop)
-            elif stop.at_mark:
-                stepping.caught()
-                show(stepping.finish())
+            stop = Stop(stepping.thread.global_num)
+            if stop.at_mark:
+                # To a step by instructions, the section is the next one.
+                if not stepping.command.endswith("i"):
+                    stepping.caught()
+                    stop = stepping.finish()
+                stop.show()
     finally:
         abandon_step()
 
@@ -677,7 +682,7 @@ The ends are the commit, the exits and the abort handler. A thread that was stop
         stop = cross(section)
         if stop.at_mark:
             gdb.write("Run till the %s of %s\n" % (ends[gdb.newest_frame().pc()], section))
-        show(stop)
+        stop.show()
 
 
 class SteppingParameter(gdb.Parameter):
@@ -708,6 +713,7 @@ def load():
         gdb.execute("define hookpost-%s\npython after_step()\nend" % command)
     events = gdb.events
     events.stop.connect(stopped)
+    events.exited.connect(stopped)
     for name in ("new_objfile", "free_objfile", "clear_objfiles", "exited"):
         if hasattr(events, name):
             getattr(events, name).connect(forget_sections)
