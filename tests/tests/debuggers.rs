@@ -2,7 +2,7 @@
 //!
 //! A thread that is stopped inside a critical section is aborted when it goes on, so a debugger that steps is the worst neighbour that a
 //! section has. What must hold: a program built on Perseq gets through all its sequences under any debugger ([`plain`],
-//! [`single_step`]), and with `perseq.py` gdb gets through everybody's ([`script`]). Each has a control in which a loop without a bound
+//! [`single_step`]), and with `perseq.py` gdb and lldb get through everybody's ([`script`], [`lldb`]). Each has a control in which a loop without a bound
 //! does not.
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
@@ -11,6 +11,8 @@
 mod fixtures;
 #[path = "debuggers/gdb.rs"]
 mod gdb;
+#[path = "debuggers/lldb.rs"]
+mod lldb;
 #[path = "debuggers/plain.rs"]
 mod plain;
 #[path = "debuggers/script.rs"]
