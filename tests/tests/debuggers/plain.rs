@@ -114,7 +114,11 @@ fn a_breakpoint_in_a_section_loses_updates_with_displaced_stepping_only() {
 /// What the program `forever` says at its end.
 #[track_caller]
 pub(crate) fn sums(output: &str) -> (u64, u64) {
-    let sums = output.lines().find_map(|line| line.strip_prefix("added ")?.split_once(", found "));
+    // Behind what gdb may have said in the same line.
+    let sums = output.lines().find_map(|line| {
+        let (added, found) = line.split_once(", found ")?;
+        Some((added.rsplit_once("added ")?.1, found))
+    });
     let (added, found) = sums.unwrap_or_else(|| panic!("the program did not end:\n{output}"));
     (added.parse().expect("a number"), found.parse().expect("a number"))
 }

@@ -41,6 +41,8 @@ BACKWARDS = 64
 HANDLER = 16
 # How many frames are looked at for functions that a step may return to.
 FRAMES = 16
+# Before a command whose stop is not to be shown, where gdb can do without.
+QUIETLY = "with suppress-cli-notifications on -- "
 # The register that points to a thread's own memory, for architectures by the beginnings of their names in gdb.
 THREAD_POINTERS = {
     "i386:x86-64": "fs_base",
@@ -372,7 +374,7 @@ def run(command):
     thread = gdb.selected_thread().global_num
     Stop.last_event, Stop.is_ours = None, True
     try:
-        gdb.execute("with suppress-cli-notifications on -- " + command, to_string=True)
+        gdb.execute(QUIETLY + command, to_string=True)
     finally:
         Stop.is_ours = False
     return Stop(thread)
@@ -706,6 +708,11 @@ instruction or line further than the section."""
 
 def load():
     """Makes the commands known."""
+    global QUIETLY
+    try:
+        gdb.parameter(QUIETLY.split()[1])
+    except RuntimeError:
+        QUIETLY = ""
     for command in (RseqCommand, RseqList, RseqWhere, StepInstructions, NextLines, FinishSection, SteppingParameter):
         command()
     for command in ("next", "step", "nexti", "stepi"):
