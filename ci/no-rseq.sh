@@ -21,7 +21,7 @@ limit=120
 failed=0
 
 # Left out, as patterns of package/binary; the last explore models, and run nothing of the library.
-compilers="*/compile_errors */linked */environments perseq-macros/* */protocol */lock_protocol"
+compilers="*/compile_errors */linked */environments */debuggers perseq-macros/* */protocol */lock_protocol"
 # These run another program, which no emulator follows.
 children="perseq-cli/bench perseq-cli/info"
 # Tens of times slower; what is left are the library's own tests, its models and its slots. The command uses instructions in its

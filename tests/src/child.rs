@@ -40,21 +40,38 @@ impl Ended {
 /// If it cannot be started, or does not end within a minute.
 #[must_use]
 pub fn run(name: &str, environment: &[(&str, &str)]) -> Ended {
-    let exe = std::env::current_exe().expect("the path of this test binary");
-    // Into a file, as a pipe that nobody reads while waiting would fill up.
-    let output = memfd_create("output", MemfdFlags::CLOEXEC).expect("a memory file").into();
-    let stream = |file: &File| file.try_clone().expect("a second handle");
-    let mut child = Command::new(exe)
-        .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .env(CHILD, name)
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(stream(&output))
-        .stderr(stream(&output))
-        .spawn()
-        .expect("this test binary starts again");
+    let mut command = Command::new(std::env::current_exe().expect("the path of this test binary"));
+    command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
+    command.env(CHILD, name).envs(environment.iter().copied());
+    let (status, output) = run_for(LIMIT, &mut command);
+    let status = status.unwrap_or_else(|| panic!("{name} did not end within {LIMIT:?}:\n{output}"));
+    Ended { status, output }
+}
+
+/// Runs a command for at most `limit`, then ends it; gives its exit status, if it has ended by itself, and what it printed.
+///
+/// # Panics
+/// If it cannot be started.
+#[must_use]
+pub fn run_for(limit: Duration, command: &mut Command) -> (Option<ExitStatus>, String) {
+    run_for_reading(Stdio::null(), limit, command)
+}
+
+/// [`run_for`], with something to read.
+///
+/// # Panics
+/// As there.
+#[must_use]
+pub fn run_for_reading(
+    input: impl Into<Stdio>,
+    limit: Duration,
+    command: &mut Command,
+) -> (Option<ExitStatus>, String) {
+    let output = Output::of(command);
+    command.stdin(input);
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
     let mut status = None;
-    let ended = eventually(LIMIT, || {
+    let ended = eventually(limit, || {
         status = child.try_wait().expect("the child is ours to wait for");
         status.is_some()
     });
@@ -62,9 +79,36 @@ pub fn run(name: &str, environment: &[(&str, &str)]) -> Ended {
         let _ = child.kill();
         let _ = child.wait();
     }
-    let output = read_back(output);
-    let status = status.unwrap_or_else(|| panic!("{name} did not end within {LIMIT:?}:\n{output}"));
-    Ended { status, output }
+    (status, output.read())
+}
+
+/// What a command prints on both streams: in a file, as a pipe that nobody reads while waiting would fill up.
+#[derive(Debug)]
+pub struct Output(File);
+
+impl Output {
+    /// Lets a command that is not started yet print there.
+    ///
+    /// # Panics
+    /// If there is no memory for it.
+    #[must_use]
+    pub fn of(command: &mut Command) -> Self {
+        let output: File = memfd_create("output", MemfdFlags::CLOEXEC).expect("a memory file").into();
+        let stream = || output.try_clone().expect("a second handle");
+        command.stdout(stream()).stderr(stream());
+        Self(output)
+    }
+
+    /// What was printed.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    pub fn read(mut self) -> String {
+        let mut bytes = Vec::new();
+        self.0.rewind().and_then(|()| self.0.read_to_end(&mut bytes)).expect("a memory file can be read");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }
 
 /// Whether this process was started by [`run`] for test `name`.
@@ -78,10 +122,4 @@ pub fn expect_to_die() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     // If it cannot be lowered there is a core file too many.
     let _ = setrlimit(Resource::Core, none);
-}
-
-fn read_back(mut file: File) -> String {
-    let mut bytes = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("a memory file can be read");
-    String::from_utf8_lossy(&bytes).into_owned()
 }

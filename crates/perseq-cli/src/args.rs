@@ -23,6 +23,8 @@ pub enum Command {
     Info(InfoArgs),
     /// Measure per-CPU operations against what one would otherwise use
     Bench(BenchArgs),
+    /// Print a script for gdb that lists critical sections and steps over them
+    Gdb,
 }
 
 /// Options of `perseq info`.

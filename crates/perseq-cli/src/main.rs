@@ -2,18 +2,21 @@
 //!
 //! `perseq info` says what this machine offers to restartable sequences, and why not where it does not.
 //! `perseq bench` measures what per-CPU operations cost on it, against what one would otherwise use.
+//! `perseq gdb` prints what lets gdb step over critical sections.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`args`] | the command line |
 //! | [`info`] | `perseq info` |
 //! | [`bench`] | `perseq bench`: groups, engine, reports |
+//! | [`gdb`] | `perseq gdb`: a script for gdb |
 //! | [`machine`] | the machine that a figure belongs to |
 //! | [`output`] | standard output, and the failures that end the command |
 //! | [`sys`] | what is asked of the operating system |
 
 mod args;
 mod bench;
+mod gdb;
 mod info;
 mod machine;
 mod output;
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
     let done = match &args.command {
         Command::Info(options) => info::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Gdb => gdb::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,1 @@
+../../crates/perseq-cli/src/gdb/perseq.py
