@@ -7,8 +7,7 @@ use crate::{gdb, program};
 /// How long a loop that never ends is stepped: some thousand times as long as one addition takes under gdb.
 const IN_VAIN: Duration = Duration::from_secs(10);
 
-/// Steps, by a command of gdb, from before each sequence to behind it. The handler of an abort is in no function: gdb does not step by
-/// lines there, and says so; an instruction leads out.
+/// Steps, by a command of gdb, from before each sequence to behind it.
 const EACH: &str = "
 python
 def function():
@@ -24,7 +23,7 @@ def pass_each(command):
     gdb.execute('run')
     while gdb.selected_inferior().pid:
         while function() != 'kinds::kinds::end':
-            gdb.execute(command if function() else 'stepi', to_string=True)
+            gdb.execute(command, to_string=True)
         passed += 1
         gdb.execute('continue', to_string=True)
     print('passed %d sequences' % passed)

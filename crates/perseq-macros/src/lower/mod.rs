@@ -202,6 +202,7 @@ fn leave(
     if handlers_apart {
         emit.line(format!("{}:", label::LEAVE));
         emit.line(".pushsection __rseq_failure, \"ax\", %progbits, unique, .Lperseq_site");
+        name_handler(emit);
     } else {
         jump(emit, &forwards);
     }
@@ -225,6 +226,23 @@ fn leave(
         emit.line(".popsection");
     } else {
         emit.line(format!("{}:", label::LEAVE));
+    }
+}
+
+/// Gives an abort handler that is apart a name of its own: without a symbol, a debugger that finds itself there does not know how
+/// far to step.
+fn name_handler(emit: &mut Emit<'_>) {
+    for line in [
+        ".altmacro",
+        ".macro perseq_name site",
+        ".type perseq_abort_\\site, %function",
+        "perseq_abort_\\site:",
+        ".endm",
+        "perseq_name %.Lperseq_site",
+        ".purgem perseq_name",
+        ".noaltmacro",
+    ] {
+        emit.line(line);
     }
 }
 
