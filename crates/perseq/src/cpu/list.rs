@@ -40,12 +40,15 @@ impl CpuSet {
     /// The highest CPU number in the set.
     #[must_use]
     pub fn highest(&self) -> Option<u32> {
-        self.iter().last()
+        let at = self.0.iter().rposition(|&word| word != 0)?;
+        Some(64 * u32::try_from(at).ok()? + self.0[at].ilog2())
     }
 
     /// The CPUs in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..u32::try_from(WORDS * 64).unwrap_or(u32::MAX)).filter(|&cpu| self.contains(cpu))
+        (0..64 * WORDS as u32).step_by(64).zip(self.0).filter(|&(_, word)| word != 0).flat_map(
+            |(first, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| first + bit),
+        )
     }
 
     /// Reads a list file of sysfs.
