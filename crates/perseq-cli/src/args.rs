@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::bench::groups;
 
-/// Per-CPU programming on Linux restartable sequences: what this machine offers, and what it costs.
+/// Per-CPU programming on Linux restartable sequences: what this machine offers, what it costs, and what a program does with it.
 #[derive(Debug, Parser)]
 #[command(name = "perseq", version, arg_required_else_help = true)]
 pub struct Args {
@@ -23,6 +23,8 @@ pub enum Command {
     Info(InfoArgs),
     /// Measure per-CPU operations against what one would otherwise use
     Bench(BenchArgs),
+    /// Show the critical sections of an ELF program or library, and verify them
+    Inspect(InspectArgs),
 }
 
 /// Options of `perseq info`.
@@ -51,6 +53,25 @@ pub struct BenchArgs {
     /// Also write a report with charts, complete in one file
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// Options of `perseq inspect`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit status: 0, or 1 if --verify finds a violation, or 2 if the file cannot be inspected."
+)]
+pub struct InspectArgs {
+    /// A linked program or library, for this architecture or another
+    pub file: PathBuf,
+    /// Print what breaks a rule, and nothing else; end with status 1 if anything does
+    #[arg(long)]
+    pub verify: bool,
+    /// Print the instructions too
+    #[arg(long)]
+    pub disassemble: bool,
+    /// Print one JSON object a line for each section
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The groups, each with its line of help.

@@ -2,12 +2,14 @@
 //!
 //! `perseq info` says what this machine offers to restartable sequences, and why not where it does not.
 //! `perseq bench` measures what per-CPU operations cost on it, against what one would otherwise use.
+//! `perseq inspect` shows the critical sections of a program or library, and verifies them.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`args`] | the command line |
 //! | [`info`] | `perseq info` |
 //! | [`bench`] | `perseq bench`: groups, engine, reports |
+//! | [`inspect`] | `perseq inspect`, around the crate `perseq-inspect` |
 //! | [`machine`] | the machine that a figure belongs to |
 //! | [`output`] | standard output, and the failures that end the command |
 //! | [`sys`] | what is asked of the operating system |
@@ -15,6 +17,7 @@
 mod args;
 mod bench;
 mod info;
+mod inspect;
 mod machine;
 mod output;
 mod sys;
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
     let done = match &args.command {
         Command::Info(options) => info::run(options),
         Command::Bench(options) => bench::run(options),
+        Command::Inspect(options) => inspect::run(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,7 +40,7 @@ fn main() -> ExitCode {
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("perseq: {failure}");
-            ExitCode::FAILURE
+            failure.exit_code()
         }
     }
 }

@@ -1,0 +1,101 @@
+//! `perseq inspect`: the critical sections of a file, as [`perseq_inspect`] finds them.
+
+use std::fs::File;
+
+use memmap2::Mmap;
+use perseq_inspect::{Binary, Parts, Report, Violation};
+
+use crate::args::InspectArgs;
+use crate::output::{self, Failure};
+
+/// Prints the sections, or what is wrong with them.
+pub fn run(options: &InspectArgs) -> Result<(), Failure> {
+    let input = |error: Box<dyn std::error::Error>| Failure::Input { path: options.file.clone(), error };
+    let file = File::open(&options.file).map_err(|error| input(error.into()))?;
+    // SAFETY: a file that somebody else cuts short meanwhile ends this process by SIGBUS, and one that is written to shows
+    // other bytes. Whatever they are, what reads them is made for hostile files, and takes no byte twice for the same.
+    let data = unsafe { Mmap::map(&file) }.map_err(|error| input(error.into()))?;
+    let binary = Binary::parse(&data).map_err(|error| input(error.into()))?;
+    let inspection = Inspection { options, binary };
+    if options.verify { inspection.verify() } else { inspection.show() }
+}
+
+struct Inspection<'d> {
+    options: &'d InspectArgs,
+    binary: Binary<'d>,
+}
+
+impl Inspection<'_> {
+    fn reports(&self) -> impl Iterator<Item = Report> {
+        self.binary.sections().iter().map(|section| self.binary.report(section))
+    }
+
+    /// What is to be said of a file without sections.
+    fn none(&self) -> String {
+        format!("{}: no critical sections", self.options.file.display())
+    }
+
+    fn show(&self) -> Result<(), Failure> {
+        let parts = Parts::default().disassembly(self.options.disassemble);
+        for report in self.reports() {
+            if self.options.json {
+                output::print(self.binary.json(&report, parts))?;
+            } else {
+                output::print(format_args!("{}\n", self.binary.text(&report, parts)))?;
+            }
+        }
+        if self.options.json {
+            return Ok(());
+        }
+        for violation in self.binary.violations() {
+            output::print(format_args!("violation: {}: {}", violation.rule, violation.explanation))?;
+        }
+        match self.binary.sections().len() {
+            0 => output::print(self.none()),
+            1 => output::print(format_args!("1 critical section of {}", self.binary.architecture())),
+            all => output::print(format_args!("{all} critical sections of {}", self.binary.architecture())),
+        }
+    }
+
+    fn verify(&self) -> Result<(), Failure> {
+        let parts = Parts::default().disassembly(self.options.disassemble);
+        let (mut violations, mut broken) = (0, 0);
+        for report in self.reports().filter(|report| !report.violations.is_empty()) {
+            broken += 1;
+            violations += report.violations.len();
+            if self.options.json {
+                output::print(self.binary.json(&report, parts))?;
+                continue;
+            }
+            for violation in &report.violations {
+                self.print(violation)?;
+            }
+            if self.options.disassemble {
+                output::print(self.binary.text(&report, parts))?;
+            }
+        }
+        for violation in self.binary.violations() {
+            violations += 1;
+            self.print(violation)?;
+        }
+        let all = self.binary.sections().len();
+        let file = self.options.file.display();
+        match (violations, all) {
+            (0, _) if self.options.json => Ok(()),
+            (0, 0) => output::print(self.none()),
+            (0, _) => output::print(format_args!("{file}: {all} critical sections keep the rules")),
+            _ => Err(Failure::Violations(format!(
+                "{file}: {violations} violations, in {broken} of {all} critical sections"
+            ))),
+        }
+    }
+
+    fn print(&self, violation: &Violation) -> Result<(), Failure> {
+        let Violation { rule, at, explanation } = violation;
+        let file = self.options.file.display();
+        match self.binary.symbol(*at) {
+            Some(symbol) => output::print(format_args!("{file}: {symbol}: {rule}: {explanation}")),
+            None => output::print(format_args!("{file}: {at:#x}: {rule}: {explanation}")),
+        }
+    }
+}

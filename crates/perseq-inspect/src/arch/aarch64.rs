@@ -1,0 +1,525 @@
+//! aarch64, of either byte order: instructions are little-endian always.
+//!
+//! The signature is `brk #0x45e0`.
+
+use yaxpeax_arch::{Decoder as _, U8Reader};
+use yaxpeax_arm::armv8::a64::{
+    InstDecoder, Instruction, Opcode, Operand, SIMDSizeCode, ShiftStyle, SizeCode,
+};
+
+use super::{Arch, Decoder, Target};
+use crate::code::{FLAGS, Flow, Op, Reg, Regs, StoreOp, Stored, VECTORS, Value};
+
+pub(super) fn of(target: Target) -> Option<Arch> {
+    (target.machine == 183 && target.wide).then_some(Arch {
+        name: "aarch64",
+        signature: 0xd428_bc00_u32.to_le_bytes(),
+        code_align: 4,
+        decoder: Some(&Aarch64),
+    })
+}
+
+struct Aarch64;
+
+const LEN: u8 = 4;
+
+fn instruction(code: &[u8]) -> Option<Instruction> {
+    let word: &[u8] = code.get(..usize::from(LEN))?;
+    InstDecoder::default().decode(&mut U8Reader::new(word)).ok()
+}
+
+impl Decoder for Aarch64 {
+    fn decode(&self, code: &[u8], address: u64) -> Option<Op> {
+        let instruction = instruction(code)?;
+        let mut op = Op::new(LEN);
+        op.flow = flow(&instruction, address)?;
+        let kind = kind(instruction.opcode);
+        registers(&instruction, kind, &mut op);
+        if let Kind::Store { may_fail } = kind {
+            let source = instruction.operands[usize::from(may_fail)];
+            op.store = Some(StoreOp {
+                bytes: stored_bytes(&instruction, source),
+                what: match source {
+                    Operand::Register(_, 31) => Stored::Constant(0),
+                    Operand::Register(_, number) if pairs(instruction.opcode) == 1 => {
+                        register(number).map_or(Stored::Unknown, Stored::Register)
+                    }
+                    _ => Stored::Unknown,
+                },
+                may_fail,
+                repeats: false,
+            });
+        } else if kind == Kind::Atomic {
+            let bytes = stored_bytes(&instruction, instruction.operands[0]);
+            op.store = Some(StoreOp { bytes, what: Stored::Unknown, may_fail: false, repeats: false });
+        }
+        op.value = value(&instruction, address);
+        Some(op)
+    }
+
+    fn text(&self, code: &[u8], _address: u64) -> String {
+        instruction(code).map_or_else(String::new, |instruction| instruction.to_string())
+    }
+
+    fn target(&self, code: &[u8], _address: u64) -> String {
+        let Some(instruction) = instruction(code) else { return String::new() };
+        let memory = instruction.operands.iter().find(|operand| memory(operand).is_some());
+        memory.map_or_else(|| "memory".into(), ToString::to_string)
+    }
+}
+
+/// What an instruction does with its operands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Reads them all.
+    Reads,
+    /// Stores; a store-conditional writes the first.
+    Store { may_fail: bool },
+    /// Loads and stores.
+    Atomic,
+    /// Loads, and writes that many of them.
+    Load(usize),
+    /// Writes the first, which it does not read.
+    Writes,
+    /// Writes the first, and may read it.
+    Changes,
+}
+
+fn kind(opcode: Opcode) -> Kind {
+    use Opcode as O;
+    match opcode {
+        O::STR
+        | O::STRB
+        | O::STRH
+        | O::STRW
+        | O::STUR
+        | O::STURB
+        | O::STURH
+        | O::STTR
+        | O::STTRB
+        | O::STTRH
+        | O::STLR
+        | O::STLRB
+        | O::STLRH
+        | O::STLLR
+        | O::STLLRB
+        | O::STLLRH
+        | O::STLUR
+        | O::STLURB
+        | O::STLURH
+        | O::STP
+        | O::STNP
+        | O::ST1
+        | O::ST2
+        | O::ST3
+        | O::ST4
+        | O::STG
+        | O::STZG
+        | O::ST2G
+        | O::STZ2G
+        | O::STGM
+        | O::STZGM => Kind::Store { may_fail: false },
+        O::STXR | O::STXRB | O::STXRH | O::STXP | O::STLXR | O::STLXRB | O::STLXRH | O::STLXP => {
+            Kind::Store { may_fail: true }
+        }
+        O::SWP(_)
+        | O::SWPB(_)
+        | O::SWPH(_)
+        | O::CAS(_)
+        | O::CASB(_)
+        | O::CASH(_)
+        | O::CASP(_)
+        | O::LDADD(_)
+        | O::LDADDB(_)
+        | O::LDADDH(_)
+        | O::LDCLR(_)
+        | O::LDCLRB(_)
+        | O::LDCLRH(_)
+        | O::LDEOR(_)
+        | O::LDEORB(_)
+        | O::LDEORH(_)
+        | O::LDSET(_)
+        | O::LDSETB(_)
+        | O::LDSETH(_)
+        | O::LDSMAX(_)
+        | O::LDSMAXB(_)
+        | O::LDSMAXH(_)
+        | O::LDSMIN(_)
+        | O::LDSMINB(_)
+        | O::LDSMINH(_)
+        | O::LDUMAX(_)
+        | O::LDUMAXB(_)
+        | O::LDUMAXH(_)
+        | O::LDUMIN(_)
+        | O::LDUMINB(_)
+        | O::LDUMINH(_) => Kind::Atomic,
+        O::LDP | O::LDPSW | O::LDNP | O::LDXP | O::LDAXP => Kind::Load(2),
+        O::LDR
+        | O::LDRB
+        | O::LDRH
+        | O::LDRSB
+        | O::LDRSH
+        | O::LDRSW
+        | O::LDUR
+        | O::LDURB
+        | O::LDURH
+        | O::LDURSB
+        | O::LDURSH
+        | O::LDURSW
+        | O::LDTR
+        | O::LDTRB
+        | O::LDTRH
+        | O::LDTRSB
+        | O::LDTRSH
+        | O::LDTRSW
+        | O::LDAR
+        | O::LDARB
+        | O::LDARH
+        | O::LDLAR
+        | O::LDLARB
+        | O::LDLARH
+        | O::LDXR
+        | O::LDXRB
+        | O::LDXRH
+        | O::LDAXR
+        | O::LDAXRB
+        | O::LDAXRH
+        | O::LDAPR
+        | O::LDAPRB
+        | O::LDAPRH
+        | O::LDAPUR
+        | O::LDAPURB
+        | O::LDAPURH
+        | O::LDAPURSB
+        | O::LDAPURSH
+        | O::LDAPURSW
+        | O::LDRAA
+        | O::LDRAB => Kind::Load(1),
+        O::CBZ
+        | O::CBNZ
+        | O::TBZ
+        | O::TBNZ
+        | O::CCMP
+        | O::CCMN
+        | O::FCMP
+        | O::FCMPE
+        | O::FCCMP
+        | O::FCCMPE
+        | O::MSR
+        | O::PRFM
+        | O::PRFUM
+        | O::HINT => Kind::Reads,
+        O::ADD
+        | O::ADDS
+        | O::SUB
+        | O::SUBS
+        | O::ADC
+        | O::ADCS
+        | O::SBC
+        | O::SBCS
+        | O::AND
+        | O::ANDS
+        | O::BIC
+        | O::BICS
+        | O::ORR
+        | O::ORN
+        | O::EOR
+        | O::EON
+        | O::MOVZ
+        | O::MOVN
+        | O::ADR
+        | O::ADRP
+        | O::MRS
+        | O::MADD
+        | O::MSUB
+        | O::UBFM
+        | O::SBFM
+        | O::EXTR
+        | O::LSLV
+        | O::LSRV
+        | O::ASRV
+        | O::RORV
+        | O::UDIV
+        | O::SDIV
+        | O::CSEL
+        | O::CSINC
+        | O::CSINV
+        | O::CSNEG
+        | O::CLZ
+        | O::CLS
+        | O::RBIT
+        | O::REV
+        | O::REV16
+        | O::REV32 => Kind::Writes,
+        _ => Kind::Changes,
+    }
+}
+
+/// How many registers a store stores.
+fn pairs(opcode: Opcode) -> u32 {
+    match opcode {
+        Opcode::STP | Opcode::STNP | Opcode::STXP | Opcode::STLXP | Opcode::CASP(_) => 2,
+        Opcode::ST1 | Opcode::ST2 | Opcode::ST3 | Opcode::ST4 => 0,
+        _ => 1,
+    }
+}
+
+fn stored_bytes(instruction: &Instruction, source: Operand) -> u32 {
+    use Opcode as O;
+    let width = match (instruction.opcode, source) {
+        (
+            O::STRB
+            | O::STURB
+            | O::STTRB
+            | O::STLRB
+            | O::STLLRB
+            | O::STLURB
+            | O::STXRB
+            | O::STLXRB
+            | O::SWPB(_)
+            | O::CASB(_)
+            | O::LDADDB(_)
+            | O::LDCLRB(_)
+            | O::LDEORB(_)
+            | O::LDSETB(_),
+            _,
+        ) => 1,
+        (
+            O::STRH
+            | O::STURH
+            | O::STTRH
+            | O::STLRH
+            | O::STLLRH
+            | O::STLURH
+            | O::STXRH
+            | O::STLXRH
+            | O::SWPH(_)
+            | O::CASH(_)
+            | O::LDADDH(_)
+            | O::LDCLRH(_)
+            | O::LDEORH(_)
+            | O::LDSETH(_),
+            _,
+        ) => 2,
+        (_, Operand::Register(SizeCode::W, _)) => 4,
+        (_, Operand::Register(SizeCode::X, _)) => 8,
+        (_, Operand::SIMDRegister(size, _)) => match size {
+            SIMDSizeCode::B => 1,
+            SIMDSizeCode::H => 2,
+            SIMDSizeCode::S => 4,
+            SIMDSizeCode::D => 8,
+            SIMDSizeCode::Q => 16,
+        },
+        _ => 0,
+    };
+    width * pairs(instruction.opcode)
+}
+
+fn flow(instruction: &Instruction, address: u64) -> Option<Flow> {
+    use Opcode as O;
+    let offset = instruction.operands.iter().find_map(|operand| match operand {
+        Operand::PCOffset(offset) => Some(*offset),
+        _ => None,
+    });
+    let branch = |conditional| {
+        let target = address.wrapping_add_signed(offset?);
+        Some(Flow::Branch { target, conditional })
+    };
+    match instruction.opcode {
+        O::Invalid => None,
+        O::B => branch(false),
+        O::Bcc(_) | O::BCcc(_) | O::CBZ | O::CBNZ | O::TBZ | O::TBNZ => branch(true),
+        O::BL | O::BLR | O::BLRAA | O::BLRAAZ | O::BLRAB | O::BLRABZ => Some(Flow::Call),
+        O::BR
+        | O::BRAA
+        | O::BRAAZ
+        | O::BRAB
+        | O::BRABZ
+        | O::RET
+        | O::RETAA
+        | O::RETAB
+        | O::RETAASPPC
+        | O::RETABSPPC
+        | O::RETAASPPCR
+        | O::RETABSPPCR
+        | O::ERET
+        | O::ERETAA
+        | O::ERETAB
+        | O::DRPS => Some(Flow::Indirect),
+        O::SVC | O::HVC | O::SMC => Some(Flow::SystemCall),
+        O::BRK | O::HLT | O::UDF | O::DCPS1 | O::DCPS2 | O::DCPS3 => Some(Flow::Trap),
+        _ => Some(Flow::Next),
+    }
+}
+
+/// The index of a register that is not the zero register.
+fn register(number: u16) -> Option<Reg> {
+    (number < 31).then(|| u8::try_from(number).ok())?
+}
+
+/// The index of a register that may be the stack pointer.
+fn or_sp(number: u16) -> Option<Reg> {
+    (number < 32).then(|| u8::try_from(number).ok())?
+}
+
+/// The registers of an operand that is none of memory.
+fn plain(operand: &Operand) -> Option<Reg> {
+    let vector = |number: u16| u8::try_from(number & 31).ok().map(|number| VECTORS + number);
+    match *operand {
+        Operand::Register(_, number) | Operand::RegShift(_, _, _, number) => register(number),
+        Operand::RegisterOrSP(_, number) => or_sp(number),
+        Operand::SIMDRegister(_, number)
+        | Operand::SIMDRegisterElements(_, number, _)
+        | Operand::SIMDRegisterElementsLane(_, number, _, _) => vector(number),
+        _ => None,
+    }
+}
+
+/// The registers that form an address, and the one that is changed by it.
+fn memory(operand: &Operand) -> Option<(Regs, Option<Reg>)> {
+    match *operand {
+        Operand::RegRegOffset(base, offset, ..) => {
+            Some((Regs::of(or_sp(base).into_iter().chain(register(offset))), None))
+        }
+        Operand::RegPreIndex(base, _, changed) => {
+            Some((Regs::of(or_sp(base)), or_sp(base).filter(|_| changed)))
+        }
+        Operand::RegPostIndex(base, _) => Some((Regs::of(or_sp(base)), or_sp(base))),
+        Operand::RegPostIndexReg(base, offset) => {
+            Some((Regs::of(or_sp(base).into_iter().chain(register(offset))), or_sp(base)))
+        }
+        _ => None,
+    }
+}
+
+fn registers(instruction: &Instruction, kind: Kind, op: &mut Op) {
+    use Opcode as O;
+    if let Kind::Load(_) | Kind::Atomic = kind {
+        op.load = Some(Regs::default());
+    }
+    for (at, operand) in instruction.operands.iter().enumerate() {
+        if let Some((address, changed)) = memory(operand) {
+            op.reads.0 |= address.0;
+            changed.into_iter().for_each(|base| op.writes.add(base));
+            if let Kind::Load(_) | Kind::Atomic | Kind::Changes = kind {
+                op.load = Some(address);
+            }
+            continue;
+        }
+        let Some(register) = plain(operand) else {
+            // Groups of vectors, and pairs of registers.
+            if matches!(
+                operand,
+                Operand::SIMDRegisterGroup(..)
+                    | Operand::SIMDRegisterGroupLane(..)
+                    | Operand::SIMDRegisterElementsMultipleLane(..)
+                    | Operand::RegisterPair(..)
+            ) {
+                op.writes = Regs::ALL;
+            }
+            continue;
+        };
+        let (reads, writes) = match kind {
+            Kind::Reads | Kind::Store { may_fail: false } => (true, false),
+            Kind::Store { may_fail: true } => (at != 0, at == 0),
+            Kind::Atomic => (true, true),
+            Kind::Load(loaded) => (at >= loaded, at < loaded),
+            Kind::Writes => (at != 0, at == 0),
+            Kind::Changes => (true, at == 0),
+        };
+        if reads {
+            op.reads.add(register);
+        }
+        if writes {
+            op.writes.add(register);
+        }
+    }
+    if matches!(
+        instruction.opcode,
+        O::Bcc(_)
+            | O::BCcc(_)
+            | O::CSEL
+            | O::CSINC
+            | O::CSINV
+            | O::CSNEG
+            | O::CCMP
+            | O::CCMN
+            | O::ADC
+            | O::ADCS
+            | O::SBC
+            | O::SBCS
+            | O::FCSEL
+            | O::FCCMP
+            | O::FCCMPE
+            | O::RMIF
+    ) {
+        op.reads.add(FLAGS);
+    }
+    if matches!(
+        instruction.opcode,
+        O::ADDS
+            | O::SUBS
+            | O::ANDS
+            | O::BICS
+            | O::ADCS
+            | O::SBCS
+            | O::CCMP
+            | O::CCMN
+            | O::FCMP
+            | O::FCMPE
+            | O::FCCMP
+            | O::FCCMPE
+            | O::MSR
+            | O::SETF8
+            | O::SETF16
+            | O::RMIF
+            | O::SUBPS
+    ) {
+        op.writes.add(FLAGS);
+    }
+}
+
+fn value(instruction: &Instruction, address: u64) -> Value {
+    use Opcode as O;
+    let [first, second, third, _] = &instruction.operands;
+    // Narrow results are extended by zeros, so they are kept apart from sums of 64 bits only where they are constants.
+    let dst = plain(first);
+    match (instruction.opcode, third) {
+        (O::ADD | O::ADDS | O::SUB | O::SUBS, Operand::Immediate(_) | Operand::ImmShift(..)) => {
+            let by = match *third {
+                Operand::ImmShift(by, shift) => i64::from(by) << (shift & 15),
+                Operand::Immediate(by) => i64::from(by),
+                _ => return Value::Sum,
+            };
+            let by = if matches!(instruction.opcode, O::SUB | O::SUBS) { -by } else { by };
+            match (dst, plain(second)) {
+                (Some(dst), Some(src)) => Value::Plus { dst, src, by },
+                _ => Value::Sum,
+            }
+        }
+        (O::ADD | O::ADDS | O::SUB | O::SUBS, _) => Value::Sum,
+        (O::ORR, Operand::RegShift(ShiftStyle::LSL, 0, _, src)) if plain(second).is_none() => {
+            match (dst, register(*src)) {
+                (Some(dst), Some(src)) => Value::Plus { dst, src, by: 0 },
+                (Some(dst), None) => Value::Constant { dst, value: 0 },
+                _ => Value::Other,
+            }
+        }
+        (O::MOVZ, _) => match (dst, second) {
+            (Some(dst), Operand::ImmShift(value, shift)) => {
+                Value::Constant { dst, value: u64::from(*value) << (shift & 63) }
+            }
+            _ => Value::Other,
+        },
+        (O::ADR | O::ADRP, _) => match (dst, second) {
+            (Some(dst), Operand::PCOffset(offset)) => {
+                let base = if instruction.opcode == O::ADRP { address & !0xfff } else { address };
+                Value::Constant { dst, value: base.wrapping_add_signed(*offset) }
+            }
+            _ => Value::Other,
+        },
+        (O::CBZ | O::CBNZ | O::Bcc(_) | O::BCcc(_), _) => Value::Sum,
+        (O::LDR | O::LDUR | O::LDAR, _) => Value::Sum,
+        _ => Value::Other,
+    }
+}

@@ -1,0 +1,111 @@
+//! What a section may do, instruction by instruction: where it goes, and what it stores.
+
+use super::{Body, Exit, Report, Rule, Store};
+use crate::code::{Flow, StoreOp};
+use crate::image::Image;
+
+pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) {
+    for (at, op) in &body.ops {
+        match op.flow {
+            Flow::Next => {}
+            Flow::Branch { target, .. } => branch(image, body, report, *at, target),
+            Flow::Call => report.violation(Rule::Call, *at, format!("`{}` calls a function", body.text(*at))),
+            Flow::Indirect => report.violation(
+                Rule::IndirectJump,
+                *at,
+                format!("`{}` jumps to where nobody can tell", body.text(*at)),
+            ),
+            Flow::SystemCall => report.violation(
+                Rule::SystemCall,
+                *at,
+                format!("`{}` enters the kernel, which may kill the process for it", body.text(*at)),
+            ),
+            Flow::Trap => report.notes.push(format!("`{}` at {at:#x} traps", body.text(*at))),
+        }
+    }
+    if let Some(at) = body.undecoded {
+        report.violation(
+            Rule::Decodable,
+            at,
+            format!("what is at {at:#x} is no instruction that ends inside the section"),
+        );
+    }
+    stores(body, report);
+    exits(report);
+    report.instructions = Some(body.ops.iter().map(|(at, op)| body.instruction(*at, op)).collect());
+}
+
+fn branch(image: &Image<'_>, body: &Body<'_>, report: &mut Report, from: u64, to: u64) {
+    let section = &report.section;
+    if section.contains(to) {
+        if body.ops.binary_search_by_key(&to, |(at, _)| *at).is_err() {
+            report.violation(
+                Rule::Decodable,
+                from,
+                format!("`{}` leads into the middle of an instruction", body.text(from)),
+            );
+        }
+        return;
+    }
+    // The descriptor itself declares two.
+    let by_descriptor = to == section.abort_ip || to == section.end();
+    let declared = by_descriptor || section.declared_exits.as_ref().is_some_and(|exits| exits.contains(&to));
+    let undeclared = !declared && section.declared_exits.is_some();
+    report.exits.push(Exit { from, to, declared });
+    if !image.is_code(to) {
+        report.violation(Rule::Range, from, format!("`{}` leads to no code", body.text(from)));
+    } else if undeclared {
+        report.violation(
+            Rule::ExitPoints,
+            from,
+            format!("`{}` leaves to {to:#x}, which __rseq_exit_point_array does not list", body.text(from)),
+        );
+    }
+}
+
+fn exits(report: &mut Report) {
+    let undeclared = report.exits.iter().filter(|exit| !exit.declared).count();
+    if undeclared > 0 && report.section.declared_exits.is_none() {
+        report
+            .notes
+            .push(format!("{undeclared} branches leave it, for which the file declares no exit points"));
+    }
+}
+
+fn stores(body: &Body<'_>, report: &mut Report) {
+    let store = |at: u64, store: &StoreOp| Store { at, bytes: store.bytes, target: body.target(at) };
+    let (last, before) = match body.ops.split_last() {
+        // What follows cannot be read, so it is not known what comes last.
+        Some((last, before)) if body.undecoded.is_none() => (Some(last), before),
+        _ => (None, &body.ops[..]),
+    };
+    let staged = before.iter().filter_map(|(at, op)| op.store.as_ref().map(|it| store(*at, it)));
+    report.staged = staged.collect();
+    for (at, op) in body.ops.iter().filter(|(_, op)| op.counts_down && op.store.is_some()) {
+        let _ = op;
+        report.notes.push(format!("`{}` at {at:#x} repeats as often as a register says", body.text(*at)));
+    }
+    let Some((at, op)) = last else { return };
+    match &op.store {
+        Some(commit) if commit.repeats => report.violation(
+            Rule::Commit,
+            *at,
+            format!("the last instruction, `{}`, may be interrupted between its stores", body.text(*at)),
+        ),
+        Some(commit) => {
+            report.commit = Some(store(*at, commit));
+            if commit.may_fail {
+                report.notes.push("the commit is a store-conditional, which may fail".into());
+            }
+            if commit.bytes > 8 {
+                report.notes.push(format!("the commit stores {} bytes", commit.bytes));
+            }
+        }
+        None if report.staged.is_empty() => report.notes.push("it stores nothing: it only reads".into()),
+        None => report.violation(
+            Rule::Commit,
+            *at,
+            format!("it stores, but its last instruction, `{}`, does not", body.text(*at)),
+        ),
+    }
+}
