@@ -68,7 +68,7 @@ impl Inspection<'_> {
                 continue;
             }
             for violation in &report.violations {
-                self.print(violation)?;
+                self.print(violation, &self.binary.place(&report, violation))?;
             }
             if self.options.disassemble {
                 output::print(self.binary.text(&report, parts))?;
@@ -76,7 +76,7 @@ impl Inspection<'_> {
         }
         for violation in self.binary.violations() {
             violations += 1;
-            self.print(violation)?;
+            self.print(violation, &format!("{:#x}", violation.at))?;
         }
         let all = self.binary.sections().len();
         let file = self.options.file.display();
@@ -90,12 +90,8 @@ impl Inspection<'_> {
         }
     }
 
-    fn print(&self, violation: &Violation) -> Result<(), Failure> {
-        let Violation { rule, at, explanation } = violation;
-        let file = self.options.file.display();
-        match self.binary.symbol(*at) {
-            Some(symbol) => output::print(format_args!("{file}: {symbol}: {rule}: {explanation}")),
-            None => output::print(format_args!("{file}: {at:#x}: {rule}: {explanation}")),
-        }
+    fn print(&self, violation: &Violation, place: &str) -> Result<(), Failure> {
+        let Violation { rule, explanation, .. } = violation;
+        output::print(format_args!("{}: {place}: {rule}: {explanation}", self.options.file.display()))
     }
 }

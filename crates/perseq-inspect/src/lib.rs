@@ -83,6 +83,13 @@ impl<'d> Binary<'d> {
         self.lines.get_or_init(|| Lines::new(&self.image)).find(address)
     }
 
+    /// Where a violation is, for people: the place in its function, or that of the section if it concerns the descriptor.
+    #[must_use]
+    pub fn place(&self, report: &Report, violation: &Violation) -> String {
+        let inside = report.section.contains(violation.at).then(|| self.symbol(violation.at)).flatten();
+        inside.map_or_else(|| render::name(report), |symbol| symbol.to_string())
+    }
+
     /// A report for people: a block of lines.
     #[must_use]
     pub fn text<'b>(&'b self, report: &'b Report, parts: Parts) -> Text<'b, 'd> {

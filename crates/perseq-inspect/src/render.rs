@@ -91,7 +91,7 @@ impl fmt::Display for Text<'_, '_> {
 }
 
 /// The place of a section, for people.
-fn name(report: &Report) -> String {
+pub(crate) fn name(report: &Report) -> String {
     let symbol = report.symbol.as_ref().map(ToString::to_string);
     symbol.unwrap_or_else(|| format!("{:#x}", report.section.start_ip))
 }

@@ -4,7 +4,7 @@
 
 use iced_x86::{
     Decoder as Iced, DecoderOptions, FlowControl, Formatter as _, Instruction, InstructionInfoFactory,
-    InstructionInfoOptions, IntelFormatter, Mnemonic, OpAccess, OpKind, Register,
+    InstructionInfoOptions, IntelFormatter, MemorySizeOptions, Mnemonic, OpAccess, OpKind, Register,
 };
 
 use super::{Arch, Decoder, Target};
@@ -93,6 +93,7 @@ impl Decoder for X86 {
         let mut text = String::new();
         if let Some(instruction) = self.instruction(code, address) {
             let mut formatter = formatter();
+            formatter.options_mut().set_memory_size_options(MemorySizeOptions::Never);
             let memory = (0..formatter.operand_count(&instruction)).find(|operand| {
                 let of_instruction = formatter.get_instruction_operand(&instruction, *operand);
                 matches!(of_instruction, Ok(Some(at)) if is_memory(instruction.op_kind(at)))
@@ -114,7 +115,9 @@ fn formatter() -> IntelFormatter {
     options.set_hex_prefix("0x");
     options.set_hex_suffix("");
     options.set_space_after_operand_separator(true);
-    options.set_rip_relative_addresses(false);
+    options.set_uppercase_hex(false);
+    options.set_branch_leading_zeros(false);
+    options.set_show_branch_size(false);
     formatter
 }
 

@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use object::elf::{
     DT_NULL, DT_RELA, DT_RELASZ, ET_DYN, ET_EXEC, FileHeader32, FileHeader64, PF_X, PT_DYNAMIC, PT_LOAD,
+    SHF_COMPRESSED,
 };
 use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _, Rela as _, SectionHeader as _, Sym as _};
 use object::{Endian as _, Endianness, FileKind, pod};
@@ -172,7 +173,9 @@ impl<'d> Image<'d> {
         let table = file.sections(endian, data).map_err(malformed)?;
         for section in table.iter() {
             let name = table.section_name(endian, section).unwrap_or_default();
-            let data = section.data(endian, data);
+            // What is compressed is no content here, and nothing that counts is.
+            let is_compressed = section.sh_flags(endian).contains(SHF_COMPRESSED);
+            let data = if is_compressed { Ok(&[][..]) } else { section.data(endian, data) };
             if name.starts_with(b"__rseq") && data.is_err() {
                 return Err(Error::Malformed("sections"));
             }

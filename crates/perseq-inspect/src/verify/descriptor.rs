@@ -18,7 +18,7 @@ pub(super) fn check(image: &Image<'_>, report: &mut Report) {
             format!("{found} stands before abort_ip, not {expected}, the signature of {}", image.arch.name),
         );
     }
-    if section.contains(abort) {
+    if len <= CODE && section.contains(abort) {
         report.violation(Rule::AbortHandler, abort, "abort_ip is inside the section");
     } else if !image.is_code(abort) {
         report.violation(Rule::AbortHandler, abort, format!("abort_ip {abort:#x} is no code"));

@@ -1,0 +1,98 @@
+//! Assembles and links `fixtures/inspect`, for any architecture: by rustc and the linker that comes with it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use perseq_tests::skip::skip;
+
+/// An architecture whose instructions are decoded.
+#[derive(Debug)]
+pub(crate) struct Architecture {
+    pub(crate) name: &'static str,
+    target: &'static str,
+}
+
+pub(crate) const ARCHITECTURES: &[Architecture] = &[
+    Architecture { name: "x86_64", target: "x86_64-unknown-linux-gnu" },
+    Architecture { name: "aarch64", target: "aarch64-unknown-linux-gnu" },
+    Architecture { name: "riscv64", target: "riscv64gc-unknown-linux-gnu" },
+];
+
+/// How a file is linked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// A program with fixed addresses.
+    Static,
+    /// One that is loaded anywhere; its addresses are in relocations.
+    Independent,
+    /// The same with addresses in their places.
+    Packed,
+    Library,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Static, Self::Independent, Self::Packed, Self::Library];
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Static => &[],
+            Self::Independent => &["-pie", "--no-dynamic-linker"],
+            Self::Packed => &["-pie", "--no-dynamic-linker", "--pack-dyn-relocs=relr"],
+            Self::Library => &["-shared"],
+        }
+    }
+}
+
+fn rustc() -> Command {
+    Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+}
+
+/// The object file; `None` if the target is not installed, which is said.
+pub(crate) fn assemble(arch: &Architecture, flags: &[&str]) -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/inspect");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("inspect");
+    fs::create_dir_all(&folder).expect("a folder for what is built");
+    // Tests run at the same time.
+    let test = std::thread::current().name().unwrap_or("test").to_string();
+    let object = folder.join(format!("{}-{test}.o", arch.name));
+    let output = rustc()
+        .env("SECTIONS", source.join(format!("{}.s", arch.name)))
+        .args(["--edition=2024", "--crate-type=lib", "--crate-name=source", "-Cpanic=abort", "--emit=obj"])
+        .args(["--target", arch.target])
+        .args(flags)
+        .arg("-o")
+        .arg(&object)
+        .arg(source.join("source.rs"))
+        .output()
+        .expect("rustc can be run");
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("can't find crate for `core`") {
+        skip(arch.target, "the target is not installed");
+        return None;
+    }
+    assert!(output.status.success(), "{said}");
+    Some(object)
+}
+
+/// The linked file; `None` if it cannot be made here, which is said.
+pub(crate) fn link(arch: &Architecture, kind: Kind, flags: &[&str]) -> Option<Vec<u8>> {
+    let object = assemble(arch, flags)?;
+    let sysroot = rustc().args(["--print", "sysroot"]).output().expect("rustc can be run").stdout;
+    let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot).trim());
+    let linker = sysroot.join("lib/rustlib/x86_64-unknown-linux-gnu/bin/rust-lld");
+    if !linker.exists() {
+        skip("rust-lld", "the linker does not come with this rustc");
+        return None;
+    }
+    let linked = object.with_extension(format!("{kind:?}"));
+    let output = Command::new(linker)
+        .args(["-flavor", "gnu"])
+        .args(kind.arguments())
+        .arg("-o")
+        .args([&linked, &object])
+        .output()
+        .expect("the linker can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(fs::read(&linked).expect("what is linked"))
+}
