@@ -6,17 +6,32 @@ use std::process::Command;
 
 use perseq_tests::skip::skip;
 
-/// An architecture whose instructions are decoded.
+/// An architecture, and the file that has its sections.
 #[derive(Debug)]
 pub(crate) struct Architecture {
     pub(crate) name: &'static str,
     target: &'static str,
+    source: &'static str,
 }
 
-pub(crate) const ARCHITECTURES: &[Architecture] = &[
-    Architecture { name: "x86_64", target: "x86_64-unknown-linux-gnu" },
-    Architecture { name: "aarch64", target: "aarch64-unknown-linux-gnu" },
-    Architecture { name: "riscv64", target: "riscv64gc-unknown-linux-gnu" },
+const fn architecture(name: &'static str, target: &'static str, source: &'static str) -> Architecture {
+    Architecture { name, target, source }
+}
+
+/// Those whose instructions are decoded; the first three have sections for every rule.
+pub(crate) const DECODED: &[Architecture] = &[
+    architecture("x86_64", "x86_64-unknown-linux-gnu", "x86_64.s"),
+    architecture("aarch64", "aarch64-unknown-linux-gnu", "aarch64.s"),
+    architecture("riscv64", "riscv64gc-unknown-linux-gnu", "riscv64.s"),
+    architecture("x86", "i686-unknown-linux-gnu", "x86.s"),
+];
+
+/// The others.
+pub(crate) const OTHERS: &[Architecture] = &[
+    architecture("arm", "armv7-unknown-linux-gnueabihf", "other.s"),
+    architecture("loongarch64", "loongarch64-unknown-linux-gnu", "other.s"),
+    architecture("powerpc64", "powerpc64le-unknown-linux-gnu", "other.s"),
+    architecture("s390x", "s390x-unknown-linux-gnu", "other.s"),
 ];
 
 /// How a file is linked.
@@ -57,7 +72,7 @@ pub(crate) fn assemble(arch: &Architecture, flags: &[&str]) -> Option<PathBuf> {
     let test = std::thread::current().name().unwrap_or("test").to_string();
     let object = folder.join(format!("{}-{test}.o", arch.name));
     let output = rustc()
-        .env("SECTIONS", source.join(format!("{}.s", arch.name)))
+        .env("SECTIONS", source.join(arch.source))
         .args(["--edition=2024", "--crate-type=lib", "--crate-name=source", "-Cpanic=abort", "--emit=obj"])
         .args(["--target", arch.target])
         .args(flags)
