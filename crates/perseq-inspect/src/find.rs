@@ -5,8 +5,7 @@
 //! 1. `__rseq_cs_ptr_array` lists their addresses.
 //! 2. `__rseq_cs` holds them, one after the other.
 //! 3. Where linkers dropped the arrays or `strip` dropped the names: whatever looks like a descriptor, at a multiple of 32 bytes, and has
-//!    the architecture's signature right before its `abort_ip`. The kernel looks for the same; that four bytes of a
-//!    word point behind these by chance does not happen.
+//!    the architecture's signature right before its `abort_ip`.
 //!
 //! `__rseq_exit_point_array` says where sections may branch to.
 
@@ -22,6 +21,8 @@ const EXITS: &[u8] = b"__rseq_exit_point_array";
 pub(crate) const DESCRIPTOR: u64 = 32;
 /// Where `abort_ip` is in a descriptor.
 const ABORT_IP: u64 = 24;
+/// How many flags the kernel ever knew.
+const FLAGS: u32 = 3;
 /// The largest programs have a few thousand.
 const SECTIONS: usize = 1 << 16;
 /// Bytes of all code in sections.
@@ -179,12 +180,18 @@ fn scan(image: &Image<'_>, add: &mut dyn FnMut(u64, Found) -> Result<(), Error>)
     Ok(())
 }
 
+/// Two entries of `__rseq_exit_point_array` look much the same: the second may lead to an abort handler too. Their other words are
+/// addresses, which these words of a descriptor are not.
 fn looks_like_one(image: &Image<'_>, descriptor: u64) -> bool {
     read(image, descriptor, Found::BySignature, &[]).is_some_and(|section| {
-        image.has_signature_before(section.abort_ip)
-            && image.is_code(section.abort_ip)
-            && image.is_code(section.start_ip)
+        let is_number = |offset| !image.is_relocated(descriptor.wrapping_add(offset));
+        section.version == 0
+            && section.flags < 1 << FLAGS
+            && [0, 4, 16, 20].into_iter().all(is_number)
             && (1..=CODE).contains(&section.post_commit_offset)
+            && !section.contains(section.abort_ip)
+            && image.has_signature_before(section.abort_ip)
+            && [section.abort_ip, section.start_ip, section.end() - 1].into_iter().all(|at| image.is_code(at))
     })
 }
 

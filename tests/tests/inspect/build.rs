@@ -91,8 +91,7 @@ pub(crate) fn assemble(arch: &Architecture, flags: &[&str]) -> Option<PathBuf> {
 }
 
 /// The linked file; `None` if it cannot be made here, which is said.
-pub(crate) fn link(arch: &Architecture, kind: Kind, flags: &[&str]) -> Option<Vec<u8>> {
-    let object = assemble(arch, flags)?;
+pub(crate) fn link(object: &Path, kind: Kind) -> Option<Vec<u8>> {
     let sysroot = rustc().args(["--print", "sysroot"]).output().expect("rustc can be run").stdout;
     let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot).trim());
     let linker = sysroot.join("lib/rustlib/x86_64-unknown-linux-gnu/bin/rust-lld");
@@ -105,7 +104,8 @@ pub(crate) fn link(arch: &Architecture, kind: Kind, flags: &[&str]) -> Option<Ve
         .args(["-flavor", "gnu"])
         .args(kind.arguments())
         .arg("-o")
-        .args([&linked, &object])
+        .arg(&linked)
+        .arg(object)
         .output()
         .expect("the linker can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

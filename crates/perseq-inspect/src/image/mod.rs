@@ -236,6 +236,11 @@ impl<'d> Image<'d> {
         self.code(address).is_some()
     }
 
+    /// Whether the dynamic linker writes to a place.
+    pub(crate) fn is_relocated(&self, place: u64) -> bool {
+        self.relocated.binary_search_by_key(&place, |(place, _)| *place).is_ok()
+    }
+
     fn u32_of(&self, bytes: [u8; 4]) -> u32 {
         if self.endian.is_big_endian() { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
     }
