@@ -214,7 +214,7 @@ fn the_sequences_of_perseq_in_this_test_keep_the_rules() {
         loops += report.instructions.iter().flatten().filter(|instruction| goes_back(instruction)).count();
         assert!(report.violations.is_empty(), "{text}");
         assert!(report.exits.iter().all(|exit| exit.declared), "{text}");
-        let location = binary.location(section.start_ip).expect("debugging information");
+        let location = binary.location(section).expect("debugging information");
         assert!(location.file.ends_with(".rs") && location.line > 0, "{location:?}");
     }
     assert!(loops >= 4, "{loops} loops");

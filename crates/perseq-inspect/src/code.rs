@@ -53,7 +53,12 @@ impl Regs {
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Reg> {
-        (0..128).filter(move |register| self.has(*register))
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let lowest = (rest != 0).then(|| rest.trailing_zeros() as Reg)?;
+            rest &= rest - 1;
+            Some(lowest)
+        })
     }
 }
 

@@ -24,9 +24,9 @@ const ABORT_IP: u64 = 24;
 /// How many flags the kernel ever knew.
 const FLAGS: u32 = 3;
 /// The largest programs have a few thousand.
-const SECTIONS: usize = 1 << 16;
+const SECTIONS: usize = 1 << 15;
 /// Bytes of all code in sections.
-const ALL_CODE: u64 = 1 << 24;
+const ALL_CODE: u64 = 1 << 22;
 
 /// What led to a critical section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +57,7 @@ pub struct CriticalSection {
     pub abort_ip: u64,
     /// What led to it.
     pub found: Found,
-    /// Where the file says that it may branch to, by `__rseq_exit_point_array`; `None` if it says nothing.
+    /// Where the file says that it may branch to, by `__rseq_exit_point_array`, sorted; `None` if it says nothing.
     pub declared_exits: Option<Vec<u64>>,
 }
 
@@ -105,8 +105,17 @@ pub(crate) fn sections(image: &Image<'_>) -> Result<(Vec<CriticalSection>, Vec<V
     scan(image, &mut add)?;
     let mut exits = exits(image)?;
     exits.sort_unstable();
-    let mut sections: Vec<_> =
-        found.into_iter().filter_map(|(at, how)| read(image, at, how, &exits)).collect();
+    let mut sections = Vec::new();
+    let mut declared = 0;
+    for (at, how) in found {
+        let Some(section) = read(image, at, how, &exits) else { continue };
+        // Several sections may begin at one place.
+        declared += section.declared_exits.as_ref().map_or(0, Vec::len);
+        if declared > 8 * SECTIONS {
+            return Err(Error::TooMuch("exit points of critical sections", 8 * SECTIONS));
+        }
+        sections.push(section);
+    }
     sections.sort_by_key(|section| (section.start_ip, section.descriptor));
     let code = sections.iter().map(|section| section.post_commit_offset.min(CODE)).sum::<u64>();
     if code > ALL_CODE {

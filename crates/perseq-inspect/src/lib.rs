@@ -27,7 +27,7 @@ pub struct Binary<'d> {
     image: Image<'d>,
     sections: Vec<CriticalSection>,
     violations: Vec<Violation>,
-    lines: OnceCell<Lines<'d>>,
+    lines: OnceCell<Lines>,
 }
 
 impl<'d> Binary<'d> {
@@ -77,10 +77,12 @@ impl<'d> Binary<'d> {
         self.image.symbol(address)
     }
 
-    /// The source of the instruction at an address, if the file has debugging information that says so. The first call reads its index.
+    /// The source of the first instruction of a section, if the file has debugging information that says so. The first call looks for those
+    /// of all sections.
     #[must_use]
-    pub fn location(&self, address: u64) -> Option<Location> {
-        self.lines.get_or_init(|| Lines::new(&self.image)).find(address)
+    pub fn location(&self, section: &CriticalSection) -> Option<&Location> {
+        let starts = || self.sections.iter().map(|section| section.start_ip);
+        self.lines.get_or_init(|| Lines::new(&self.image, starts())).find(section.start_ip)
     }
 
     /// Where a violation is, for people: the place in its function, or that of the section if it concerns the descriptor.

@@ -41,7 +41,7 @@ impl fmt::Display for Text<'_, '_> {
         let section = &report.section;
         f.write_str(&name(report))?;
         let mut line = |name: &str, value: fmt::Arguments<'_>| write!(f, "\n  {name:<20}{value}");
-        if let Some(location) = binary.location(section.start_ip) {
+        if let Some(location) = binary.location(section) {
             line("source", format_args!("{}:{}", location.file, location.line))?;
         }
         line("start_ip", format_args!("{:#x}", section.start_ip))?;
@@ -135,7 +135,7 @@ fn hex(address: u64) -> String {
 
 pub(crate) fn json(binary: &Binary<'_>, report: &Report, parts: Parts) -> Value {
     let section = &report.section;
-    let location = binary.location(section.start_ip);
+    let location = binary.location(section);
     let store = |store: &Store| json!({ "at": hex(store.at), "bytes": store.bytes, "target": store.target });
     let exit = |exit: &Exit| json!({ "from": hex(exit.from), "to": hex(exit.to), "declared": exit.declared });
     let found = match section.found {
@@ -147,8 +147,8 @@ pub(crate) fn json(binary: &Binary<'_>, report: &Report, parts: Parts) -> Value 
         "start_ip": hex(section.start_ip),
         "symbol": report.symbol.as_ref().map(|symbol| &symbol.name),
         "symbol_offset": report.symbol.as_ref().map(|symbol| symbol.offset),
-        "file": location.as_ref().map(|location| &location.file),
-        "line": location.as_ref().map(|location| location.line),
+        "file": location.map(|location| &location.file),
+        "line": location.map(|location| location.line),
         "post_commit_offset": section.post_commit_offset,
         "instructions": report.instructions.as_ref().map(Vec::len),
         "abort_ip": hex(section.abort_ip),

@@ -9,7 +9,6 @@
 
 mod symbols;
 
-use std::cell::OnceCell;
 use std::ops::Range;
 
 use object::elf::{
@@ -26,6 +25,8 @@ use crate::arch::{self, Arch, Target};
 
 /// Segments beyond these are on purpose: every program has a handful.
 const SEGMENTS: usize = 256;
+/// Bytes of the longest name of a section that is looked for.
+const LONGEST_SECTION: usize = 32;
 /// No code of a critical section is longer.
 pub(crate) const CODE: u64 = 1 << 16;
 
@@ -40,9 +41,9 @@ pub(crate) struct Image<'d> {
     sections: Vec<Section<'d>>,
     /// Places and what the dynamic linker writes there, by place.
     relocated: Vec<(u64, u64)>,
-    /// Names of the file's symbols, made when they are first asked for.
-    symbols: OnceCell<Symbols<'d>>,
-    symbol_table: Vec<symbols::Raw<'d>>,
+    /// Where the sections are that are loaded, or else the segments, by address.
+    parts: Vec<Range<u64>>,
+    symbols: Symbols<'d>,
 }
 
 /// A loaded part.
@@ -119,8 +120,8 @@ impl<'d> Image<'d> {
             segments,
             sections: Vec::new(),
             relocated: Vec::new(),
-            symbols: OnceCell::new(),
-            symbol_table: Vec::new(),
+            parts: Vec::new(),
+            symbols: Symbols::default(),
         };
         if let Some(header) = dynamic {
             let entries = header.dynamic(endian, data).map_err(|_| Error::Malformed("dynamic section"))?;
@@ -171,8 +172,14 @@ impl<'d> Image<'d> {
         let malformed = |_| Error::Malformed("section headers");
         let endian = self.endian;
         let table = file.sections(endian, data).map_err(malformed)?;
+        let strings = |index| {
+            let section = table.section(index).ok()?;
+            section.data(endian, data).ok()
+        };
+        let index = file.section_strings_index(endian, data).ok();
+        let names = index.and_then(strings).unwrap_or_default();
         for section in table.iter() {
-            let name = table.section_name(endian, section).unwrap_or_default();
+            let name = name_at(names, section.sh_name(endian), LONGEST_SECTION);
             // What is compressed is no content here, and nothing that counts is.
             let is_compressed = section.sh_flags(endian).contains(SHF_COMPRESSED);
             let data = if is_compressed { Ok(&[][..]) } else { section.data(endian, data) };
@@ -187,17 +194,28 @@ impl<'d> Image<'d> {
             if symbols.is_empty() {
                 continue;
             }
-            let named = symbols.iter().filter(|symbol| symbols::names_code(symbol.st_type()));
-            self.symbol_table = named
-                .filter(|symbol| !symbol.is_undefined(endian))
-                .map(|symbol| symbols::Raw {
-                    address: symbol.st_value(endian).into(),
-                    size: symbol.st_size(endian).into(),
-                    name: symbol.name(endian, symbols.strings()).unwrap_or_default(),
-                })
-                .collect();
+            let names = strings(symbols.string_section()).unwrap_or_default();
+            let functions = symbols.iter().filter(|symbol| {
+                symbols::names_code(symbol.st_type())
+                    && !symbol.is_undefined(endian)
+                    && symbol.st_name(endian) != 0
+            });
+            let raw = functions.map(|symbol| symbols::Raw {
+                address: symbol.st_value(endian).into(),
+                size: symbol.st_size(endian).into(),
+                name: symbol.st_name(endian),
+            });
+            self.symbols = Symbols::new(raw.collect(), names);
             break;
         }
+        let range = |address: u64, data: &[u8]| address..address.saturating_add(data.len() as u64);
+        let sections =
+            self.sections.iter().filter(|section| section.address != 0 && !section.data.is_empty());
+        self.parts = sections.map(|section| range(section.address, section.data)).collect();
+        if self.parts.is_empty() {
+            self.parts = self.segments.iter().map(|segment| range(segment.address, segment.data)).collect();
+        }
+        self.parts.sort_unstable_by_key(|part| part.start);
         Ok(())
     }
 
@@ -291,20 +309,25 @@ impl<'d> Image<'d> {
 
     /// The function at an address, or the last one before it in a file whose symbols have no sizes.
     pub(crate) fn symbol(&self, address: u64) -> Option<Symbol> {
-        self.symbols.get_or_init(|| Symbols::new(&self.symbol_table)).find(address, &self.part(address))
+        self.symbols.find(address, &self.part(address))
     }
 
     /// Where the function at an address begins.
     pub(crate) fn function_start(&self, address: u64) -> Option<u64> {
-        self.symbols.get_or_init(|| Symbols::new(&self.symbol_table)).start(address, &self.part(address))
+        self.symbols.start(address, &self.part(address))
     }
 
     /// The section with an address, or the segment in a file that has no sections.
     fn part(&self, address: u64) -> Range<u64> {
-        let range = |address: u64, data: &[u8]| address..address.saturating_add(data.len() as u64);
-        let sections = self.sections.iter().filter(|section| section.address != 0);
-        let sections = sections.map(|section| range(section.address, section.data));
-        let segments = self.segments.iter().map(|segment| range(segment.address, segment.data));
-        sections.chain(segments).find(|part| part.contains(&address)).unwrap_or_default()
+        let after = self.parts.partition_point(|part| part.start <= address);
+        let part = after.checked_sub(1).and_then(|before| self.parts.get(before));
+        part.filter(|part| part.contains(&address)).cloned().unwrap_or_default()
     }
+}
+
+/// A name in a table of strings, cut off after `longest` bytes: what ends it may be far away, and many may begin before.
+fn name_at(strings: &[u8], offset: u32, longest: usize) -> &[u8] {
+    let from = strings.get(offset as usize..).unwrap_or_default();
+    let from = from.get(..longest).unwrap_or(from);
+    from.split(|byte| *byte == 0).next().unwrap_or_default()
 }

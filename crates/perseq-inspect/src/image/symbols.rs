@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use object::elf::{STT_FUNC, STT_NOTYPE, SymbolType};
 
+use super::name_at;
+
 /// Longer names are cut off: those of a hostile file, and of a few that templates make.
 const LONGEST: usize = 1024;
 
@@ -28,10 +30,11 @@ impl fmt::Display for Symbol {
 
 /// A symbol as the file has it.
 #[derive(Clone, Copy)]
-pub(super) struct Raw<'d> {
+pub(super) struct Raw {
     pub(super) address: u64,
     pub(super) size: u64,
-    pub(super) name: &'d [u8],
+    /// Where its name is among the strings.
+    pub(super) name: u32,
 }
 
 /// Whether symbols of this type name code, or may.
@@ -40,22 +43,28 @@ pub(super) fn names_code(kind: SymbolType) -> bool {
 }
 
 /// By address.
-pub(super) struct Symbols<'d>(Vec<Raw<'d>>);
+#[derive(Default)]
+pub(super) struct Symbols<'d> {
+    all: Vec<Raw>,
+    strings: &'d [u8],
+}
 
 impl<'d> Symbols<'d> {
-    pub(super) fn new(raw: &[Raw<'d>]) -> Self {
+    pub(super) fn new(mut all: Vec<Raw>, strings: &'d [u8]) -> Self {
         // Mapping symbols (`$x`, `$d`) and those of the assembler name no function.
-        let named = raw.iter().filter(|symbol| !symbol.name.is_empty() && !symbol.name.starts_with(b"$"));
-        let mut named: Vec<_> = named.filter(|symbol| !symbol.name.starts_with(b".L")).copied().collect();
+        all.retain(|symbol| {
+            let name = name_at(strings, symbol.name, 2);
+            !name.is_empty() && !name.starts_with(b"$") && name != b".L"
+        });
         // Of several at one address, that with the largest size comes last.
-        named.sort_by_key(|symbol| (symbol.address, symbol.size));
-        Self(named)
+        all.sort_unstable_by_key(|symbol| (symbol.address, symbol.size, symbol.name));
+        Self { all, strings }
     }
 
     /// The one that an address belongs to; one without a size reaches to the next, in the same `part` of the file.
-    fn at(&self, address: u64, part: &Range<u64>) -> Option<&Raw<'d>> {
-        let end = self.0.partition_point(|symbol| symbol.address <= address);
-        let before = self.0.get(..end)?;
+    fn at(&self, address: u64, part: &Range<u64>) -> Option<&Raw> {
+        let end = self.all.partition_point(|symbol| symbol.address <= address);
+        let before = self.all.get(..end)?;
         // A function may hold labels, which have no size; and there may be none at all with a size.
         let near = || before.iter().rev().take(64);
         let around = near().find(|symbol| address - symbol.address < symbol.size);
@@ -68,7 +77,7 @@ impl<'d> Symbols<'d> {
 
     pub(super) fn find(&self, address: u64, part: &Range<u64>) -> Option<Symbol> {
         let symbol = self.at(address, part)?;
-        let raw = symbol.name.get(..symbol.name.len().min(LONGEST))?;
+        let raw = name_at(self.strings, symbol.name, LONGEST);
         let mut name = Cut(String::new());
         // It says when the name is cut off, which is no error here.
         let _ = write!(name, "{:#}", rustc_demangle::demangle(&String::from_utf8_lossy(raw)));

@@ -4,8 +4,8 @@
 //! clears `rseq_cs`, and what follows runs without protection. So the store must be the instruction right before.
 //!
 //! Where instructions have many lengths that one is found by decoding forwards, from the beginning of the function or from as far before as
-//! [`REACH`]: decoding falls into step after a few instructions. Whoever starts in the middle cannot be sure, so without a
-//! symbol what is not found there is a note. Constants are followed through the registers on the way, so that a store of something else
+//! [`REACH`]: decoding falls into step after a few instructions. Without a symbol it is not sure that there is nothing but code before, so
+//! what is not found then is a note. Constants are followed through the registers on the way, so that a store of something else
 //! than the descriptor's address is seen if it can be.
 
 use super::{Body, Instruction, Report, Rule};
@@ -13,7 +13,7 @@ use crate::code::{Op, Reg, Stored, Value};
 use crate::image::Image;
 
 /// Bytes before a section that are looked at.
-const REACH: u64 = 4096;
+const REACH: u64 = 1024;
 
 pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) {
     let start = report.section.start_ip;

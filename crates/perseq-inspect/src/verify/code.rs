@@ -49,7 +49,8 @@ fn branch(image: &Image<'_>, body: &Body<'_>, report: &mut Report, from: u64, to
     }
     // The descriptor itself declares two.
     let by_descriptor = to == section.abort_ip || to == section.end();
-    let declared = by_descriptor || section.declared_exits.as_ref().is_some_and(|exits| exits.contains(&to));
+    let declared = by_descriptor
+        || section.declared_exits.as_ref().is_some_and(|exits| exits.binary_search(&to).is_ok());
     let undeclared = !declared && section.declared_exits.is_some();
     report.exits.push(Exit { from, to, declared });
     if !image.is_code(to) {

@@ -16,7 +16,7 @@ use super::{Body, Report, Rule};
 use crate::code::{FLAGS, Flow, Op, Regs, Value};
 
 /// Instructions of the longest loop that is looked at.
-const LONGEST: usize = 256;
+const LONGEST: usize = 128;
 
 pub(super) fn check(body: &Body<'_>, report: &mut Report) {
     for (end, (at, op)) in body.ops.iter().enumerate() {
