@@ -196,7 +196,7 @@ impl<'d> Body<'d> {
     /// Reads a section; `None` if it is no code of an architecture that is decoded.
     fn read(image: &Image<'d>, section: &CriticalSection) -> Option<Self> {
         let decoder = image.arch.decoder?;
-        let len = usize::try_from(section.post_commit_offset.min(CODE)).ok()?;
+        let len = usize::try_from(section.post_commit_offset).ok().filter(|len| *len as u64 <= CODE)?;
         let code = image.code(section.start_ip)?.get(..len)?;
         let mut body = Self { decoder, start: section.start_ip, code, ops: Vec::new(), undecoded: None };
         let mut at = section.start_ip;
