@@ -4,10 +4,14 @@
 
 #[path = "inspect/build.rs"]
 mod build;
+#[allow(dead_code, reason = "each test binary builds fixtures in its own ways")]
+#[path = "../fixtures/mod.rs"]
+mod fixtures;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use build::{DECODED, Kind, OTHERS, assemble, link};
+use fixtures::Fixture;
 use perseq_inspect::{Binary, Error, Found, Instruction, Parts, Report, Rule};
 use perseq_tests::structures;
 
@@ -218,6 +222,36 @@ fn the_sequences_of_perseq_in_this_test_keep_the_rules() {
         assert!(location.file.ends_with(".rs") && location.line > 0, "{location:?}");
     }
     assert!(loops >= 4, "{loops} loops");
+}
+
+#[test]
+fn the_sequences_of_perseq_keep_the_rules_on_other_architectures() {
+    let targets = [
+        ("aarch64-unknown-linux-musl", None),
+        ("i686-unknown-linux-musl", None),
+        ("riscv64gc-unknown-linux-gnu", Some("riscv64-linux-gnu-gcc")),
+        ("powerpc64le-unknown-linux-gnu", Some("powerpc64le-linux-gnu-gcc")),
+        ("s390x-unknown-linux-gnu", Some("s390x-linux-gnu-gcc")),
+        ("armv7-unknown-linux-gnueabihf", Some("arm-linux-gnueabihf-gcc")),
+    ];
+    for (target, linker) in targets {
+        if !build::can_build(target, linker) {
+            continue;
+        }
+        let file = Fixture::program("sections", "sections").target(target).build();
+        let file = std::fs::read(file).expect("what is built");
+        let binary = Binary::parse(&file).expect("an ELF file");
+        assert!(binary.violations().is_empty(), "{target}: {:?}", binary.violations());
+        assert!(binary.sections().len() >= 4, "{target}: {:?}", binary.sections());
+        for section in binary.sections() {
+            let report = binary.report(section);
+            let text = binary.text(&report, Parts::default().disassembly(true));
+            assert!(report.violations.is_empty(), "{target}: {text}");
+            assert_eq!(section.found, Found::Listed, "{target}: {text}");
+            assert!(section.declared_exits.is_some(), "{target}: {text}");
+            assert!(report.exits.iter().all(|exit| exit.declared), "{target}: {text}");
+        }
+    }
 }
 
 #[test]

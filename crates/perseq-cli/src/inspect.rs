@@ -4,6 +4,7 @@ use std::fs::File;
 
 use memmap2::Mmap;
 use perseq_inspect::{Binary, Parts, Report, Violation};
+use serde_json::json;
 
 use crate::args::InspectArgs;
 use crate::output::{self, Failure};
@@ -44,11 +45,9 @@ impl Inspection<'_> {
                 output::print(format_args!("{}\n", self.binary.text(&report, parts)))?;
             }
         }
+        self.show_arrays()?;
         if self.options.json {
             return Ok(());
-        }
-        for violation in self.binary.violations() {
-            output::print(format_args!("violation: {}: {}", violation.rule, violation.explanation))?;
         }
         match self.binary.sections().len() {
             0 => output::print(self.none()),
@@ -74,10 +73,8 @@ impl Inspection<'_> {
                 output::print(self.binary.text(&report, parts))?;
             }
         }
-        for violation in self.binary.violations() {
-            violations += 1;
-            self.print(violation, &format!("{:#x}", violation.at))?;
-        }
+        violations += self.binary.violations().len();
+        self.show_arrays()?;
         let all = self.binary.sections().len();
         let file = self.options.file.display();
         match (violations, all) {
@@ -88,6 +85,21 @@ impl Inspection<'_> {
                 "{file}: {violations} violations, in {broken} of {all} critical sections"
             ))),
         }
+    }
+
+    /// Prints what is wrong with the arrays, rather than with a section.
+    fn show_arrays(&self) -> Result<(), Failure> {
+        let violations = self.binary.violations();
+        if !self.options.json {
+            return violations.iter().try_for_each(|it| self.print(it, &format!("{:#x}", it.at)));
+        }
+        if violations.is_empty() {
+            return Ok(());
+        }
+        let violations = violations.iter().map(|it| {
+            json!({ "rule": it.rule.name(), "at": format!("{:#x}", it.at), "explanation": it.explanation })
+        });
+        output::print(json!({ "start_ip": null, "violations": violations.collect::<Vec<_>>() }))
     }
 
     fn print(&self, violation: &Violation, place: &str) -> Result<(), Failure> {

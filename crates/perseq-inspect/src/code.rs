@@ -92,6 +92,8 @@ pub(crate) struct StoreOp {
     /// How many bytes; 0 if that is not known.
     pub(crate) bytes: u32,
     pub(crate) what: Stored,
+    /// The registers that form its address.
+    pub(crate) address: Regs,
     /// A store-conditional.
     pub(crate) may_fail: bool,
     /// Several accesses, between which a thread may be preempted.
@@ -126,6 +128,63 @@ impl Op {
             writes: Regs(0),
             value: Value::Other,
             counts_down: false,
+        }
+    }
+}
+
+/// What is known about a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Its content.
+    Constant(u64),
+    /// An address on the thread's stack.
+    Stack,
+}
+
+/// What is known about registers, as instructions go by.
+///
+/// Instructions are followed in the order of their addresses: a branch that comes from elsewhere is not seen.
+#[derive(Clone)]
+pub(crate) struct Registers {
+    known: [Option<Known>; 128],
+    stack_pointer: Reg,
+}
+
+impl Registers {
+    pub(crate) fn new(stack_pointer: Reg) -> Self {
+        Self { known: [None; 128], stack_pointer }
+    }
+
+    pub(crate) fn get(&self, register: Reg) -> Option<Known> {
+        if register == self.stack_pointer {
+            return Some(Known::Stack);
+        }
+        self.known.get(usize::from(register)).copied().flatten()
+    }
+
+    /// Whether a store goes to the stack.
+    pub(crate) fn is_on_stack(&self, store: &StoreOp) -> bool {
+        store.address != Regs::default()
+            && store.address.iter().all(|register| self.get(register) == Some(Known::Stack))
+    }
+
+    pub(crate) fn follow(&mut self, op: &Op) {
+        let known = match op.value {
+            Value::Constant { dst, value } => Some((dst, Some(Known::Constant(value)))),
+            Value::Plus { dst, src, by } => {
+                let sum = self.get(src).map(|known| match known {
+                    Known::Constant(value) => Known::Constant(value.wrapping_add_signed(by)),
+                    Known::Stack => Known::Stack,
+                });
+                Some((dst, sum))
+            }
+            _ => None,
+        };
+        for register in op.writes.iter() {
+            self.known[usize::from(register)] = None;
+        }
+        if let Some((dst, known)) = known {
+            self.known[usize::from(dst & 127)] = known;
         }
     }
 }

@@ -121,11 +121,13 @@ fn shown_exit(binary: &Binary<'_>, report: &Report, exit: &Exit) -> String {
 }
 
 fn shown_store(store: &Store) -> String {
-    match store.bytes {
-        0 => format!("{:#x}: to {}", store.at, store.target),
-        1 => format!("{:#x}: 1 byte to {}", store.at, store.target),
-        bytes => format!("{:#x}: {bytes} bytes to {}", store.at, store.target),
-    }
+    let bytes = match store.bytes {
+        0 => String::new(),
+        1 => "1 byte ".into(),
+        bytes => format!("{bytes} bytes "),
+    };
+    let on_stack = if store.on_stack { ", on the stack" } else { "" };
+    format!("{:#x}: {bytes}to {}{on_stack}", store.at, store.target)
 }
 
 /// Addresses are strings: a number in JSON may lose bits.
@@ -136,7 +138,11 @@ fn hex(address: u64) -> String {
 pub(crate) fn json(binary: &Binary<'_>, report: &Report, parts: Parts) -> Value {
     let section = &report.section;
     let location = binary.location(section);
-    let store = |store: &Store| json!({ "at": hex(store.at), "bytes": store.bytes, "target": store.target });
+    let store = |store: &Store| {
+        json!({
+            "at": hex(store.at), "bytes": store.bytes, "target": store.target, "on_stack": store.on_stack,
+        })
+    };
     let exit = |exit: &Exit| json!({ "from": hex(exit.from), "to": hex(exit.to), "declared": exit.declared });
     let found = match section.found {
         Found::Listed => "listed",

@@ -63,6 +63,23 @@ fn rustc() -> Command {
     Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
 }
 
+/// Whether Rust programs can be built for a target, with this linker; says what is missing.
+pub(crate) fn can_build(target: &str, linker: Option<&str>) -> bool {
+    let libraries =
+        rustc().args(["--print", "target-libdir", "--target", target]).output().expect("rustc can be run");
+    if !Path::new(String::from_utf8_lossy(&libraries.stdout).trim()).exists() {
+        skip(target, "the target is not installed");
+        return false;
+    }
+    let works =
+        |linker: &str| Command::new(linker).arg("--version").output().is_ok_and(|it| it.status.success());
+    if let Some(linker) = linker.filter(|linker| !works(linker)) {
+        skip(linker, "the linker is not installed");
+        return false;
+    }
+    true
+}
+
 /// The object file; `None` if the target is not installed, which is said.
 pub(crate) fn assemble(arch: &Architecture, flags: &[&str]) -> Option<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/inspect");

@@ -11,7 +11,7 @@ mod riscv64;
 mod s390x;
 mod x86;
 
-use crate::code::Op;
+use crate::code::{Op, Reg};
 
 /// What the ELF header says about the processor.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct Arch {
 
 /// Reduces instructions to what the rules are about.
 pub(crate) trait Decoder: Sync {
+    /// The register that points to the stack.
+    fn stack_pointer(&self) -> Reg;
     /// The instruction at the start of `code`, which lies at `address`; `None` if there is no such instruction.
     fn decode(&self, code: &[u8], address: u64) -> Option<Op>;
     /// The same for people.

@@ -31,6 +31,10 @@ fn instruction(code: &[u8]) -> Option<(I, u8)> {
 }
 
 impl Decoder for Riscv64 {
+    fn stack_pointer(&self) -> Reg {
+        2
+    }
+
     fn decode(&self, code: &[u8], address: u64) -> Option<Op> {
         let (instruction, len) = instruction(code)?;
         let mut op = Op::new(len);
@@ -163,7 +167,9 @@ fn store(instruction: &I) -> StoreOp {
         I::FSD { .. } => (8, Stored::Unknown),
         _ => (0, Stored::Unknown),
     };
-    StoreOp { bytes, what, may_fail: matches!(instruction, I::SC_W { .. } | I::SC_D { .. }), repeats: false }
+    let address = Regs::of(base(instruction).and_then(|(base, _)| register(base)));
+    let may_fail = matches!(instruction, I::SC_W { .. } | I::SC_D { .. });
+    StoreOp { bytes, what, address, may_fail, repeats: false }
 }
 
 fn registers(instruction: &I, op: &mut Op) {

@@ -33,6 +33,10 @@ impl X86 {
 }
 
 impl Decoder for X86 {
+    fn stack_pointer(&self) -> Reg {
+        4
+    }
+
     fn decode(&self, code: &[u8], address: u64) -> Option<Op> {
         let instruction = self.instruction(code, address)?;
         let mut op = Op::new(u8::try_from(instruction.len()).ok()?);
@@ -70,6 +74,7 @@ impl Decoder for X86 {
                 op.store = Some(StoreOp {
                     bytes: u32::try_from(used.memory_size().size()).unwrap_or(0),
                     what: stored(&instruction),
+                    address: Regs::of([used.base(), used.index()].into_iter().filter_map(index)),
                     may_fail: false,
                     repeats: repeats(&instruction),
                 });

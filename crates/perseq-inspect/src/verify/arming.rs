@@ -9,15 +9,17 @@
 //! than the descriptor's address is seen if it can be.
 
 use super::{Body, Instruction, Report, Rule};
-use crate::code::{Op, Reg, Stored, Value};
+use crate::code::{Known, Op, Registers, Stored};
 use crate::image::Image;
 
 /// Bytes before a section that are looked at.
 const REACH: u64 = 1024;
 
-pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) {
+/// Gives what is known of registers when the section begins.
+pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) -> Registers {
     let start = report.section.start_ip;
-    let Some((mut begin, mut code)) = image.code_before(start, REACH) else { return };
+    let nothing = || Registers::new(body.decoder.stack_pointer());
+    let Some((mut begin, mut code)) = image.code_before(start, REACH) else { return nothing() };
     let function = image.function_start(start);
     let sure =
         function.is_some_and(|function| function >= begin && function < start) || image.arch.code_align == 4;
@@ -25,7 +27,7 @@ pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) {
         code = code.get((function - begin) as usize..).unwrap_or_default();
         begin = function;
     }
-    let mut known = Registers([None; 128]);
+    let mut known = nothing();
     let mut before: Option<(u64, Op)> = None;
     let mut at = begin;
     while at < start {
@@ -39,7 +41,7 @@ pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) {
                 at += u64::from(op.len);
             }
             None => {
-                (before, known) = (None, Registers([None; 128]));
+                (before, known) = (None, nothing());
                 at += image.arch.code_align;
             }
         }
@@ -47,9 +49,10 @@ pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) {
     // One that reaches into the section is none: the code was out of step.
     let before = before.filter(|(address, op)| at == start && address + u64::from(op.len) == start);
     let Some((address, op)) = before else {
-        return report
+        report
             .notes
             .push("what is before the section cannot be decoded: whether it is armed is unknown".into());
+        return nothing();
     };
     let text = code
         .get((address - begin) as usize..)
@@ -59,7 +62,10 @@ pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) {
     match stores_pointer {
         Some(store) => {
             let value = match store.what {
-                Stored::Register(register) => known.get(register),
+                Stored::Register(register) => match known.get(register) {
+                    Some(Known::Constant(value)) => Some(value),
+                    _ => None,
+                },
                 Stored::Constant(value) => Some(value),
                 Stored::Unknown => None,
             };
@@ -80,30 +86,7 @@ pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) {
             "the instruction before the section seems to be `{text}`: whether it is armed is unknown"
         )),
     }
+    known.follow(&op);
     report.before = Some(Instruction { address, len: op.len, text, branches_to: None });
-}
-
-/// Constants in registers.
-struct Registers([Option<u64>; 128]);
-
-impl Registers {
-    fn get(&self, register: Reg) -> Option<u64> {
-        self.0.get(usize::from(register)).copied().flatten()
-    }
-
-    fn follow(&mut self, op: &Op) {
-        let known = match op.value {
-            Value::Constant { dst, value } => Some((dst, Some(value))),
-            Value::Plus { dst, src, by } => {
-                Some((dst, self.get(src).map(|value| value.wrapping_add_signed(by))))
-            }
-            _ => None,
-        };
-        for register in op.writes.iter() {
-            self.0[usize::from(register)] = None;
-        }
-        if let Some((dst, value)) = known {
-            self.0[usize::from(dst & 127)] = value;
-        }
-    }
+    known
 }

@@ -1,10 +1,10 @@
 //! What a section may do, instruction by instruction: where it goes, and what it stores.
 
 use super::{Body, Exit, Report, Rule, Store};
-use crate::code::{Flow, StoreOp};
+use crate::code::{Flow, Registers};
 use crate::image::Image;
 
-pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) {
+pub(super) fn check(image: &Image<'_>, body: &Body<'_>, registers: Registers, report: &mut Report) {
     for (at, op) in &body.ops {
         match op.flow {
             Flow::Next => {}
@@ -30,7 +30,7 @@ pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) {
             format!("what is at {at:#x} is no instruction that ends inside the section"),
         );
     }
-    stores(body, report);
+    stores(body, registers, report);
     exits(report);
     report.instructions = Some(body.ops.iter().map(|(at, op)| body.instruction(*at, op)).collect());
 }
@@ -73,36 +73,41 @@ fn exits(report: &mut Report) {
     }
 }
 
-fn stores(body: &Body<'_>, report: &mut Report) {
-    let store = |at: u64, store: &StoreOp| Store { at, bytes: store.bytes, target: body.target(at) };
-    let (last, before) = match body.ops.split_last() {
-        // What follows cannot be read, so it is not known what comes last.
-        Some((last, before)) if body.undecoded.is_none() => (Some(last), before),
-        _ => (None, &body.ops[..]),
-    };
-    let staged = before.iter().filter_map(|(at, op)| op.store.as_ref().map(|it| store(*at, it)));
-    report.staged = staged.collect();
-    for (at, op) in body.ops.iter().filter(|(_, op)| op.counts_down && op.store.is_some()) {
-        let _ = op;
+fn stores(body: &Body<'_>, mut registers: Registers, report: &mut Report) {
+    let mut stores = Vec::new();
+    for (at, op) in &body.ops {
+        if let Some(store) = &op.store {
+            let on_stack = registers.is_on_stack(store);
+            stores.push(Store { at: *at, bytes: store.bytes, target: body.target(*at), on_stack });
+        }
+        registers.follow(op);
+    }
+    // Where something cannot be read it is not known what comes last.
+    let last = body.ops.last().filter(|_| body.undecoded.is_none());
+    let commit = stores.pop_if(|store| !store.on_stack && last.is_some_and(|(at, _)| *at == store.at));
+    report.staged = stores;
+    for (at, _) in body.ops.iter().filter(|(_, op)| op.counts_down && op.store.is_some()) {
         report.notes.push(format!("`{}` at {at:#x} repeats as often as a register says", body.text(*at)));
     }
     let Some((at, op)) = last else { return };
-    match &op.store {
-        Some(commit) if commit.repeats => report.violation(
+    match op.store.filter(|_| commit.is_some()) {
+        Some(store) if store.repeats => report.violation(
             Rule::Commit,
             *at,
             format!("the last instruction, `{}`, may be interrupted between its stores", body.text(*at)),
         ),
-        Some(commit) => {
-            report.commit = Some(store(*at, commit));
-            if commit.may_fail {
+        Some(store) => {
+            report.commit = commit;
+            if store.may_fail {
                 report.notes.push("the commit is a store-conditional, which may fail".into());
             }
-            if commit.bytes > 8 {
-                report.notes.push(format!("the commit stores {} bytes", commit.bytes));
+            if store.bytes > 8 {
+                report.notes.push(format!("the commit stores {} bytes", store.bytes));
             }
         }
-        None if report.staged.is_empty() => report.notes.push("it stores nothing: it only reads".into()),
+        None if report.staged.iter().all(|store| store.on_stack) => {
+            report.notes.push("it stores nothing that others see: it only reads".into());
+        }
         None => report.violation(
             Rule::Commit,
             *at,

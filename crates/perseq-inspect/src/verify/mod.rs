@@ -1,22 +1,7 @@
 //! The rules, and what a section does.
 //!
-//! | rule | what it asks for |
-//! |---|---|
-//! | `signature` | the architecture's signature stands right before `abort_ip` |
-//! | `abort-handler` | `abort_ip` is code outside the section |
-//! | `version-flags` | both are 0 |
-//! | `alignment` | the descriptor lies at a multiple of 32 bytes, addresses of code at those of instructions |
-//! | `range` | the section is code, not empty, and of a sensible length |
-//! | `decodable` | it is whole instructions, and branches lead to such |
-//! | `system-call`, `call`, `indirect-jump` | it has none of these |
-//! | `loop` | a backward branch belongs to a loop that counts |
-//! | `commit` | what stores anything ends with a store, in one access |
-//! | `arming` | the instruction before it stores the descriptor's address |
-//! | `exit-points` | a branch out leads to the abort handler, the end, or a declared exit point |
-//! | `arrays` | entries of the arrays lead to sections |
-//!
-//! A file that declares no exit points for a section is taken not to use them: its branches out are reported, and break no
-//! rule. Where instructions are not decoded, the rules about them are left out, and a note says so.
+//! [`Rule`] lists them. A file that declares no exit points for a section is taken not to use them: its branches out are
+//! reported, and break no rule. Where instructions are not decoded, the rules about them are left out, and a note says so.
 
 mod arming;
 mod code;
@@ -54,7 +39,7 @@ pub enum Rule {
     IndirectJump,
     /// Every backward branch belongs to a loop that counts.
     Loop,
-    /// A section that stores anything ends with a store, in one access: the commit.
+    /// A section that stores anything, but to the stack, ends with a store, in one access: the commit.
     Commit,
     /// The descriptor's address is stored by the instruction right before `start_ip`: a thread that is preempted in between would not be
     /// aborted.
@@ -145,6 +130,8 @@ pub struct Store {
     pub bytes: u32,
     /// Where to, as an expression of registers.
     pub target: String,
+    /// It goes to the thread's own stack, which is no data of a CPU: where registers are few, values are kept there.
+    pub on_stack: bool,
 }
 
 /// A branch out of a section.
@@ -254,9 +241,9 @@ pub(crate) fn report(image: &Image<'_>, section: &CriticalSection) -> Report {
             image.arch.name
         ));
     } else if let Some(body) = Body::read(image, section) {
-        code::check(image, &body, &mut report);
+        let registers = arming::check(image, &body, &mut report);
+        code::check(image, &body, registers, &mut report);
         loops::check(&body, &mut report);
-        arming::check(image, &body, &mut report);
     }
     report.violations.sort_by_key(|violation| violation.rule);
     report

@@ -30,12 +30,17 @@ fn instruction(code: &[u8]) -> Option<Instruction> {
 }
 
 impl Decoder for Aarch64 {
+    fn stack_pointer(&self) -> Reg {
+        31
+    }
+
     fn decode(&self, code: &[u8], address: u64) -> Option<Op> {
         let instruction = instruction(code)?;
         let mut op = Op::new(LEN);
         op.flow = flow(&instruction, address)?;
         let kind = kind(instruction.opcode);
         registers(&instruction, kind, &mut op);
+        let place = instruction.operands.iter().find_map(memory).unwrap_or_default().0;
         if let Kind::Store { may_fail } = kind {
             let source = instruction.operands[usize::from(may_fail)];
             op.store = Some(StoreOp {
@@ -47,12 +52,19 @@ impl Decoder for Aarch64 {
                     }
                     _ => Stored::Unknown,
                 },
+                address: place,
                 may_fail,
                 repeats: false,
             });
         } else if kind == Kind::Atomic {
             let bytes = stored_bytes(&instruction, instruction.operands[0]);
-            op.store = Some(StoreOp { bytes, what: Stored::Unknown, may_fail: false, repeats: false });
+            op.store = Some(StoreOp {
+                bytes,
+                what: Stored::Unknown,
+                address: place,
+                may_fail: false,
+                repeats: false,
+            });
         }
         op.value = value(&instruction, address);
         Some(op)
