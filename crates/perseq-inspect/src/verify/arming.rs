@@ -13,7 +13,7 @@ use crate::code::{Known, Op, Registers, Stored};
 use crate::image::Image;
 
 /// Bytes before a section that are looked at.
-const REACH: u64 = 1024;
+const REACH: u64 = 4096;
 
 /// Gives what is known of registers when the section begins.
 pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) -> Registers {
@@ -21,8 +21,7 @@ pub(super) fn check(image: &Image<'_>, body: &Body<'_>, report: &mut Report) -> 
     let nothing = || Registers::new(body.decoder.stack_pointer());
     let Some((mut begin, mut code)) = image.code_before(start, REACH) else { return nothing() };
     let function = image.function_start(start);
-    let sure =
-        function.is_some_and(|function| function >= begin && function < start) || image.arch.code_align == 4;
+    let sure = function.is_some_and(|function| function < start) || image.arch.code_align == 4;
     if let Some(function) = function.filter(|function| *function >= begin && *function < start) {
         code = code.get((function - begin) as usize..).unwrap_or_default();
         begin = function;
