@@ -6,8 +6,6 @@
 //! link-time optimisation, and linker.
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
-#[path = "linked/elf.rs"]
-mod elf;
 #[allow(dead_code, reason = "each test binary builds fixtures in its own ways")]
 #[path = "../fixtures/mod.rs"]
 mod fixtures;
@@ -17,10 +15,9 @@ mod sections;
 use std::path::Path;
 use std::process::Command;
 
-use elf::Image;
 use fixtures::Fixture;
 use perseq_tests::skip::skip;
-use sections::Sections;
+use sections::File;
 
 /// Every sequence of `sections` that is used.
 const USED: [&str; 4] = ["live", "exits", "results", "generic"];
@@ -52,8 +49,8 @@ impl Linker {
 
     /// Fails unless a file was linked by this linker.
     #[track_caller]
-    fn assert_linked(self, image: &Image) {
-        let comment = String::from_utf8_lossy(image.section_data(".comment")).into_owned();
+    fn assert_linked(self, file: &File) {
+        let comment = String::from_utf8_lossy(&file.section(".comment")).into_owned();
         assert_eq!(comment.contains("Linker: LLD"), self == Self::Lld, "{comment:?}");
     }
 }
@@ -64,31 +61,30 @@ fn program() -> Fixture {
 
 /// Fails unless the used sequences, and nothing but sequences in use, are in the linked file, and all is well with them.
 #[track_caller]
-fn check(path: &Path) -> Image {
-    let image = Image::load(path);
-    let found = Sections::read(&image);
-    let faults = found.faults(&image);
+fn check(path: &Path) -> File {
+    let file = File::load(path);
+    let faults = file.faults();
     assert!(faults.is_empty(), "{}:\n{}", path.display(), faults.join("\n"));
-    let functions = found.functions(&image);
+    let sites = file.sites();
     for name in USED {
         assert!(
-            functions.iter().any(|function| function.contains(name)),
-            "no section of `{name}` in {}: {functions:?}",
+            sites.iter().any(|site| site.contains(name)),
+            "no section of `{name}` in {}: {sites:?}",
             path.display()
         );
     }
-    let unused: Vec<_> = image.functions().filter(|name| name.contains("unused")).collect();
+    let unused: Vec<_> = file.functions().into_iter().filter(|name| name.contains("unused")).collect();
     assert!(unused.is_empty(), "{unused:?} stayed in {}", path.display());
-    image
+    file
 }
 
 /// Builds, checks, and runs a program.
 #[track_caller]
-fn check_program(fixture: &Fixture) -> Image {
+fn check_program(fixture: &Fixture) -> File {
     let path = fixture.build();
-    let image = check(&path);
+    let file = check(&path);
     assert!(Command::new(&path).status().expect("a program").success(), "{} fails", path.display());
-    image
+    file
 }
 
 #[test]
@@ -104,10 +100,10 @@ fn used_sequences_are_listed_and_unused_ones_are_gone_however_a_program_is_optim
             continue;
         }
         let fixture = linker.link(program().setting("opt-level", level).setting("lto", lto));
-        let image = check_program(&fixture);
-        linker.assert_linked(&image);
+        let file = check_program(&fixture);
+        linker.assert_linked(&file);
         if level >= "2" {
-            let sites = Sections::read(&image).functions(&image);
+            let sites = file.sites();
             let twice = sites.iter().filter(|name| name.contains("twice_site")).count();
             assert!(twice >= 2, "two sections are in one function: {sites:?}");
         }
@@ -124,16 +120,16 @@ fn sequences_are_whole_in_programs_that_are_loaded_anywhere_and_in_those_that_ar
 #[test]
 fn sequences_are_whole_in_a_static_program() {
     let program = program().target("x86_64-unknown-linux-gnu").rustflag("-Ctarget-feature=+crt-static");
-    let image = check_program(&program);
-    assert!(image.section(".interp").is_none(), "no dynamic linker is asked for");
+    let file = check_program(&program);
+    assert!(file.section(".interp").is_empty(), "no dynamic linker is asked for");
 }
 
 #[test]
 fn sequences_are_whole_in_a_dynamic_library() {
     for linker in [Linker::Bfd, Linker::Lld] {
         if linker.is_there() {
-            let image = check(&linker.link(Fixture::library("sections/library")).build());
-            linker.assert_linked(&image);
+            let file = check(&linker.link(Fixture::library("sections/library")).build());
+            linker.assert_linked(&file);
         }
     }
 }
@@ -144,13 +140,12 @@ fn an_entry_that_is_not_pinned_is_lost_and_a_shared_section_keeps_unused_functio
         if !linker.is_there() {
             continue;
         }
-        let image = Image::load(&linker.link(Fixture::program("sections", "controls")).build());
-        linker.assert_linked(&image);
-        let found = Sections::read(&image);
-        let unlisted = found.unlisted(&image);
-        assert_eq!(unlisted, ["unpinned_site"], "{linker:?}");
-        assert!(!found.faults(&image).is_empty(), "that is a fault: {linker:?}");
-        let unused: Vec<_> = image.functions().filter(|name| name.starts_with("unused")).collect();
+        let file = File::load(&linker.link(Fixture::program("sections", "controls")).build());
+        linker.assert_linked(&file);
+        assert_eq!(file.unlisted(), ["unpinned_site"], "{linker:?}");
+        let lost = file.faults().iter().filter(|fault| fault.contains("no entry leads to")).count();
+        assert_eq!(lost, 1, "that is a fault: {linker:?}");
+        let unused: Vec<_> = file.functions().into_iter().filter(|name| name.starts_with("unused")).collect();
         assert_eq!(unused, ["unused_with_a_shared_section"], "{linker:?}");
     }
 }

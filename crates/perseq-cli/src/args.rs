@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::bench::groups;
 
-/// Per-CPU programming on Linux restartable sequences: what this machine offers, and what it costs.
+/// Per-CPU programming on Linux restartable sequences: what this machine offers, what it costs, and what a program does with it.
 #[derive(Debug, Parser)]
 #[command(name = "perseq", version, arg_required_else_help = true)]
 pub struct Args {
@@ -25,6 +25,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Print a script for gdb that lists critical sections and steps over them
     Gdb,
+    /// Show the critical sections of an ELF program or library, and verify them
+    Inspect(InspectArgs),
 }
 
 /// Options of `perseq info`.
@@ -53,6 +55,25 @@ pub struct BenchArgs {
     /// Also write a report with charts, complete in one file
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// Options of `perseq inspect`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit status: 0, or 1 if --verify finds a violation, or 2 if the file cannot be inspected."
+)]
+pub struct InspectArgs {
+    /// A linked program or library, for this architecture or another
+    pub file: PathBuf,
+    /// Print what breaks a rule, and nothing else; end with status 1 if anything does
+    #[arg(long)]
+    pub verify: bool,
+    /// Print the instructions too
+    #[arg(long)]
+    pub disassemble: bool,
+    /// Print one JSON object a line for each section
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The groups, each with its line of help.

@@ -3,6 +3,7 @@
 //! `perseq info` says what this machine offers to restartable sequences, and why not where it does not.
 //! `perseq bench` measures what per-CPU operations cost on it, against what one would otherwise use.
 //! `perseq gdb` prints what lets gdb step over critical sections.
+//! `perseq inspect` shows the critical sections of a program or library, and verifies them.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -10,6 +11,7 @@
 //! | [`info`] | `perseq info` |
 //! | [`bench`] | `perseq bench`: groups, engine, reports |
 //! | [`gdb`] | `perseq gdb`: a script for gdb |
+//! | [`inspect`] | `perseq inspect`, around the crate `perseq-inspect` |
 //! | [`machine`] | the machine that a figure belongs to |
 //! | [`output`] | standard output, and the failures that end the command |
 //! | [`sys`] | what is asked of the operating system |
@@ -18,6 +20,7 @@ mod args;
 mod bench;
 mod gdb;
 mod info;
+mod inspect;
 mod machine;
 mod output;
 mod sys;
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Command::Info(options) => info::run(options),
         Command::Bench(options) => bench::run(options),
         Command::Gdb => gdb::run(),
+        Command::Inspect(options) => inspect::run(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,7 +44,7 @@ fn main() -> ExitCode {
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("perseq: {failure}");
-            ExitCode::FAILURE
+            failure.exit_code()
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::{error, fmt};
 
 /// Why the command could not do what it was asked to.
@@ -16,6 +17,15 @@ pub enum Failure {
         /// What the system said.
         error: io::Error,
     },
+    /// A file cannot be inspected.
+    Input {
+        /// The file, as it was named on the command line.
+        path: PathBuf,
+        /// What the system said, or what is wrong with the file.
+        error: Box<dyn error::Error>,
+    },
+    /// A file has critical sections that break rules: what is to be said last.
+    Violations(String),
     /// A benchmark came to a result that shows its figures to be worthless.
     Wrong(String),
 }
@@ -25,6 +35,11 @@ impl Failure {
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Stdout(error) if error.kind() == ErrorKind::BrokenPipe)
     }
+
+    /// The command's exit status: 2 for what it was given, as for wrong usage, and 1 for all else.
+    pub fn exit_code(&self) -> ExitCode {
+        if matches!(self, Self::Input { .. }) { ExitCode::from(2) } else { ExitCode::FAILURE }
+    }
 }
 
 impl fmt::Display for Failure {
@@ -32,7 +47,8 @@ impl fmt::Display for Failure {
         match self {
             Self::Stdout(error) => write!(f, "cannot write to standard output: {error}"),
             Self::File { path, error } => write!(f, "cannot write {}: {error}", path.display()),
-            Self::Wrong(what) => f.write_str(what),
+            Self::Input { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::Violations(what) | Self::Wrong(what) => f.write_str(what),
         }
     }
 }
@@ -41,7 +57,8 @@ impl error::Error for Failure {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Stdout(error) | Self::File { error, .. } => Some(error),
-            Self::Wrong(_) => None,
+            Self::Input { error, .. } => Some(&**error),
+            Self::Violations(_) | Self::Wrong(_) => None,
         }
     }
 }

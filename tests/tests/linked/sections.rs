@@ -1,120 +1,94 @@
 //! The critical sections that a linked file lists, and whether the kernel, a debugger and a verifier can rely on them.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::fs;
+use std::path::Path;
 
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
 use perseq_abi::SIGNATURE;
+use perseq_inspect::{Binary, CriticalSection, Found};
 
-use crate::elf::Image;
+/// A linked file.
+pub(crate) struct File(Vec<u8>);
 
-const DESCRIPTORS: &str = "__rseq_cs";
-const HANDLERS: &str = "__rseq_failure";
-const ENTRIES: &str = "__rseq_cs_ptr_array";
-const EXITS: &str = "__rseq_exit_point_array";
-/// Bytes of a `struct rseq_cs`.
-const DESCRIPTOR: u64 = 32;
-
-/// A `struct rseq_cs`.
-struct Descriptor {
-    version: u32,
-    flags: u32,
-    code: Range<u64>,
-    abort_ip: u64,
-}
-
-pub(crate) struct Sections {
-    /// By address.
-    descriptors: BTreeMap<u64, Descriptor>,
-    /// Addresses of descriptors.
-    entries: Vec<u64>,
-    /// `start_ip` of a section, and an address to which it may branch.
-    exits: Vec<(u64, u64)>,
-    /// How many signatures stand before handlers.
-    signatures: usize,
-}
-
-impl Sections {
+impl File {
     /// # Panics
-    /// If the file has none, or arrays that are not whole.
-    pub(crate) fn read(image: &Image) -> Self {
-        let words = |name: &str, bytes: u64| {
-            let at = image.section(name).unwrap_or_else(|| panic!("there is no section {name}"));
-            assert_eq!((at.end - at.start) % bytes, 0, "{name} consists of {bytes} bytes each");
-            at.step_by(bytes as usize)
-        };
-        let word = |at| image.u64_at(at).expect("inside a section");
-        let half = |at| image.u32_at(at).expect("inside a section");
-        let descriptors = words(DESCRIPTORS, DESCRIPTOR).map(|at| {
-            let start = word(at + 8);
-            let code = start..start.wrapping_add(word(at + 16));
-            (at, Descriptor { version: half(at), flags: half(at + 4), code, abort_ip: word(at + 24) })
-        });
-        let signature = SIGNATURE.to_le_bytes();
-        Self {
-            descriptors: descriptors.collect(),
-            entries: words(ENTRIES, 8).map(word).collect(),
-            exits: image
-                .section(EXITS)
-                .map_or(Vec::new(), |_| words(EXITS, 16).map(|at| (word(at), word(at + 8))).collect()),
-            signatures: image.section_data(HANDLERS).windows(4).filter(|bytes| *bytes == signature).count(),
-        }
+    /// If it cannot be read.
+    pub(crate) fn load(path: &Path) -> Self {
+        Self(fs::read(path).expect("a linked file"))
+    }
+
+    fn binary(&self) -> Binary<'_> {
+        Binary::parse(&self.0).expect("an ELF file of this machine")
+    }
+
+    fn object(&self) -> object::File<'_> {
+        object::File::parse(&*self.0).expect("an ELF file")
+    }
+
+    pub(crate) fn is_position_independent(&self) -> bool {
+        self.binary().is_position_independent()
+    }
+
+    /// The content of a section, empty if there is no such section.
+    pub(crate) fn section(&self, name: &str) -> Vec<u8> {
+        let object = self.object();
+        let section = object.section_by_name(name);
+        section.map_or_else(Vec::new, |section| section.data().expect("its content").to_vec())
+    }
+
+    /// The names of all functions, mangled as they may be.
+    pub(crate) fn functions(&self) -> Vec<String> {
+        let object = self.object();
+        let functions =
+            object.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0);
+        functions.map(|function| function.name().expect("a name").to_string()).collect()
     }
 
     /// The function of each section.
-    pub(crate) fn functions<'i>(&self, image: &'i Image) -> Vec<&'i str> {
-        let starts = self.descriptors.values().map(|descriptor| descriptor.code.start);
-        starts.filter_map(|start| image.function_at(start)).collect()
+    pub(crate) fn sites(&self) -> Vec<String> {
+        self.sites_of(|_| true)
     }
 
     /// The functions of sections that no entry of the array leads to.
-    pub(crate) fn unlisted<'i>(&self, image: &'i Image) -> Vec<&'i str> {
-        let unlisted = self.descriptors.iter().filter(|(at, _)| !self.entries.contains(at));
-        unlisted.filter_map(|(_, descriptor)| image.function_at(descriptor.code.start)).collect()
+    pub(crate) fn unlisted(&self) -> Vec<String> {
+        self.sites_of(|section| section.found != Found::Listed)
     }
 
-    /// What is wrong, each in one sentence.
-    pub(crate) fn faults(&self, image: &Image) -> Vec<String> {
+    fn sites_of(&self, concerns: impl Fn(&CriticalSection) -> bool) -> Vec<String> {
+        let binary = self.binary();
+        let sections = binary.sections().iter().filter(|section| concerns(section));
+        sections.filter_map(|section| binary.symbol(section.start_ip)).map(|symbol| symbol.name).collect()
+    }
+
+    /// What is wrong, each in one sentence: rules that are broken, and parts of a section that do not live and die
+    /// with it.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let binary = self.binary();
         let mut faults = Vec::new();
         let mut check = |holds: bool, fault: String| {
             if !holds {
                 faults.push(fault);
             }
         };
-        check(!self.descriptors.is_empty(), "there are no sections".into());
-        check(
-            self.signatures == self.descriptors.len(),
-            format!("{} signatures for {} sections", self.signatures, self.descriptors.len()),
-        );
-        for entry in &self.entries {
-            check(
-                self.descriptors.contains_key(entry),
-                format!("an entry leads to {entry:#x}, which is no descriptor"),
-            );
+        let all = binary.sections().len();
+        check(all > 0, "there are no sections".into());
+        let signatures = self.section("__rseq_failure");
+        let signatures = signatures.windows(4).filter(|bytes| *bytes == SIGNATURE.to_ne_bytes()).count();
+        check(signatures == all, format!("{signatures} signatures for {all} sections"));
+        let entries = self.section("__rseq_cs_ptr_array").len() / size_of::<usize>();
+        check(entries == all, format!("{entries} entries for {all} sections"));
+        for violation in binary.violations() {
+            check(false, format!("{}: {}", violation.rule, violation.explanation));
         }
-        for (at, descriptor) in &self.descriptors {
-            let Descriptor { version, flags, code, abort_ip } = descriptor;
-            let name = image.function_at(code.start).unwrap_or("code without a name");
-            let entries = self.entries.iter().filter(|entry| *entry == at).count();
-            check(entries == 1, format!("{name}: {entries} entries lead to its descriptor"));
-            check((*version, *flags) == (0, 0), format!("{name}: version {version}, flags {flags:#x}"));
-            check(!code.is_empty(), format!("{name}: the section is empty"));
-            let code_at = |at: u64| image.is_code(at);
-            check(code_at(code.start) && code_at(code.end - 1), format!("{name}: {code:x?} is no code"));
-            check(code_at(*abort_ip), format!("{name}: the abort handler {abort_ip:#x} is no code"));
-            check(!code.contains(abort_ip), format!("{name}: the abort handler is inside the section"));
-            let before = image.u32_at(abort_ip.wrapping_sub(4));
-            check(before == Some(SIGNATURE), format!("{name}: {before:x?} stands before the abort handler"));
-            let mut exits =
-                self.exits.iter().filter(|(start, _)| *start == code.start).map(|(_, target)| target);
-            check(exits.clone().next().is_some(), format!("{name}: no exit is listed"));
-            check(
-                exits.all(|target| !code.contains(target) && code_at(*target)),
-                format!("{name}: an exit leads into the section, or to no code"),
-            );
-        }
-        for (start, _) in &self.exits {
-            let known = self.descriptors.values().any(|descriptor| descriptor.code.start == *start);
-            check(known, format!("an exit of {start:#x} is listed, where no section begins"));
+        for section in binary.sections() {
+            let report = binary.report(section);
+            let name =
+                report.symbol.map_or_else(|| "code without a name".into(), |symbol| symbol.to_string());
+            check(section.found == Found::Listed, format!("{name}: no entry leads to its descriptor"));
+            check(section.declared_exits.is_some(), format!("{name}: no exit is listed"));
+            for violation in report.violations {
+                check(false, format!("{name}: {}: {}", violation.rule, violation.explanation));
+            }
         }
         faults
     }
