@@ -76,10 +76,10 @@ pub fn find() -> Vec<Section> {
     // Where the kernel loaded it, against where the linker put it.
     let bias = entry_point().wrapping_sub(elf.entry());
     let Some(table) = elf.section_by_name("__rseq_cs_ptr_array") else { return Vec::new() };
-    let at = table.address().wrapping_add(bias) as *const *const RseqCs;
-    let entries = table.size() as usize / size_of::<*const RseqCs>();
+    let at = table.address().wrapping_add(bias) as *const u64;
+    let entries = table.size() as usize / size_of::<u64>();
     // SAFETY: the section is loaded (it is read at run time by debuggers), relocated, and changes no more. The linker
-    // aligned it as its entries are.
+    // aligned it as its entries are, which have 64 bits on every machine.
     let table = unsafe { std::slice::from_raw_parts(at, entries) };
     let names = Names::of_this_binary(bias);
     let mut seen = HashSet::new();
@@ -87,7 +87,7 @@ pub fn find() -> Vec<Section> {
         .iter()
         .filter(|descriptor| seen.insert(**descriptor))
         // SAFETY: the table holds addresses of descriptors, and a descriptor describes code of this binary.
-        .map(|&descriptor| unsafe { Section::described(descriptor, &names) })
+        .map(|&descriptor| unsafe { Section::described(descriptor as usize as *const RseqCs, &names) })
         .collect();
     sections.sort_by_key(|section| section.descriptor.start_ip);
     sections

@@ -75,7 +75,7 @@ impl File {
         let signatures = self.section("__rseq_failure");
         let signatures = signatures.windows(4).filter(|bytes| *bytes == SIGNATURE.to_ne_bytes()).count();
         check(signatures == all, format!("{signatures} signatures for {all} sections"));
-        let entries = self.section("__rseq_cs_ptr_array").len() / size_of::<usize>();
+        let entries = self.section("__rseq_cs_ptr_array").len() / size_of::<u64>();
         check(entries == all, format!("{entries} entries for {all} sections"));
         for violation in binary.violations() {
             check(false, format!("{}: {}", violation.rule, violation.explanation));

@@ -93,15 +93,15 @@ b {exit1}
 .reloc 0, BFD_RELOC_NONE, 9f
 .popsection
 .pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
-.balign 4
+.balign 8
 8:
-.4byte 3b
+.4byte 3b, 0
 .popsection
 .pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
-.balign 4
+.balign 8
 9:
-.4byte 4b, 7b
-.4byte 4b, 301b
+.4byte 4b, 0, 7b, 0
+.4byte 4b, 0, 301b, 0
 .popsection
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of *v

@@ -252,8 +252,8 @@ fn name_handler(emit: &mut Emit<'_>) {
 /// keep the array entries for as long as the descriptor lives.
 fn describe_section(emit: &mut Emit<'_>) {
     let (start, abort) = (label::START, label::ABORT);
-    // The fields of a descriptor have 64 bits everywhere; the entries of the arrays are addresses.
-    let (address, high, size) = if emit.has_frame() { (".4byte", ", 0", 4) } else { (".8byte", "", 8) };
+    // Addresses have 64 bits here on every machine.
+    let (address, high) = if emit.has_frame() { (".4byte", ", 0") } else { (".8byte", "") };
     let mut targets = vec![abort.to_string()];
     if !emit.has_status() {
         targets.extend((1..emit.sequence.exits.len()).map(|exit| (label::EXITS + exit).to_string()));
@@ -270,15 +270,15 @@ fn describe_section(emit: &mut Emit<'_>) {
     emit.line(format!(".reloc 0, BFD_RELOC_NONE, {}f", label::EXIT_ENTRY));
     emit.line(".popsection");
     emit.line(".pushsection __rseq_cs_ptr_array, \"aw\", %progbits, unique, .Lperseq_site");
-    emit.line(format!(".balign {size}"));
+    emit.line(".balign 8");
     emit.line(format!("{}:", label::CS_ENTRY));
-    emit.line(format!("{address} {}b", label::DESCRIPTOR));
+    emit.line(format!("{address} {}b{high}", label::DESCRIPTOR));
     emit.line(".popsection");
     emit.line(".pushsection __rseq_exit_point_array, \"aw\", %progbits, unique, .Lperseq_site");
-    emit.line(format!(".balign {size}"));
+    emit.line(".balign 8");
     emit.line(format!("{}:", label::EXIT_ENTRY));
     for target in targets {
-        emit.line(format!("{address} {start}b, {target}b"));
+        emit.line(format!("{address} {start}b{high}, {target}b{high}"));
     }
     emit.line(".popsection");
 }
