@@ -47,6 +47,7 @@ xor {status:e}, {status:e}
 .set .Lperseq_site, .Lperseq_site + 1
 6:
 .pushsection __rseq_failure, "ax", %progbits, unique, .Lperseq_site
+.byte 0x0f, 0xb9, 0x3d, 0x53, 0x30, 0x05, 0x53
 .altmacro
 .macro perseq_name site
 .type perseq_abort_\site, %function
@@ -55,7 +56,6 @@ perseq_abort_\site:
 perseq_name %.Lperseq_site
 .purgem perseq_name
 .noaltmacro
-.byte 0x0f, 0xb9, 0x3d, 0x53, 0x30, 0x05, 0x53
 7:
 mov {status:e}, 255
 jmp 6b

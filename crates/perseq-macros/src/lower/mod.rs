@@ -202,11 +202,13 @@ fn leave(
     if handlers_apart {
         emit.line(format!("{}:", label::LEAVE));
         emit.line(".pushsection __rseq_failure, \"ax\", %progbits, unique, .Lperseq_site");
-        name_handler(emit);
     } else {
         jump(emit, &forwards);
     }
     emit.line(signature);
+    if handlers_apart {
+        name_handler(emit);
+    }
     emit.line(format!("{}:", label::ABORT));
     if emit.has_status() {
         report(emit, emit::REFUSED);
