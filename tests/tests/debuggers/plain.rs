@@ -85,6 +85,7 @@ fn a_breakpoint_in_a_section_loses_updates_with_displaced_stepping_only() {
     }
     let program = program("forever");
     const HITS: u32 = 1000;
+    const CHANCES: u32 = 10;
     let run = |name, displaced: &str| {
         // Of all threads, so that each is stopped between its load and its store while another one goes on.
         let commands = format!(
@@ -104,8 +105,12 @@ fn a_breakpoint_in_a_section_loses_updates_with_displaced_stepping_only() {
         );
         gdb::session(name, &commands, &program, &["2", "100000"])
     };
-    let (added, found) = sums(&run("displaced", "on"));
-    assert!(found < added, "no update of {added} was lost");
+    // On a busy machine the two threads may take turns so that nothing is lost.
+    let lost = (0..CHANCES).any(|_| {
+        let (added, found) = sums(&run("displaced", "on"));
+        found < added
+    });
+    assert!(lost, "no update was lost");
     let (added, found) = sums(&run("not_displaced", "off"));
     assert_eq!(found, added);
 }
