@@ -9,6 +9,7 @@
 //! | [`info`] | `perseq info` |
 //! | [`bench`] | `perseq bench`: groups, engine, reports |
 //! | [`machine`] | the machine that a figure belongs to |
+//! | `man` | the manual pages, which its tests compare with the committed ones |
 //! | [`output`] | standard output, and the failures that end the command |
 //! | [`sys`] | what is asked of the operating system |
 
@@ -16,6 +17,8 @@ mod args;
 mod bench;
 mod info;
 mod machine;
+#[cfg(test)]
+mod man;
 mod output;
 mod sys;
 
