@@ -13,6 +13,7 @@
 //! | [`gdb`] | `perseq gdb`: a script for gdb |
 //! | [`inspect`] | `perseq inspect`, around the crate `perseq-inspect` |
 //! | [`machine`] | the machine that a figure belongs to |
+//! | `man` | the manual pages, which its tests compare with the committed ones |
 //! | [`output`] | standard output, and the failures that end the command |
 //! | [`sys`] | what is asked of the operating system |
 
@@ -22,6 +23,8 @@ mod gdb;
 mod info;
 mod inspect;
 mod machine;
+#[cfg(test)]
+mod man;
 mod output;
 mod sys;
 

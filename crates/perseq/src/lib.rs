@@ -39,6 +39,8 @@
 //! - Where restartable sequences do not exist, every sequence takes that slow path, and [`status()`] says why.
 //!   `PERSEQ=off` in the environment asks for the same.
 //!
+//! New to restartable sequences? Begin with the [guide].
+//!
 //! # Signal safety and threads
 //! Sequences, [`Counter`], [`Gauge`], [`Histogram::record`] and [`PerCpu::exclusive`] may be used in signal handlers, before `main`, in destructors of
 //! thread-local values, and after `fork`. The exception are handlers of faults (SIGSEGV, SIGBUS, SIGTRAP and their like), which nobody
@@ -67,6 +69,8 @@ pub mod cpu;
 pub mod fence;
 #[cfg(any(feature = "metrics", feature = "prometheus-client"))]
 mod float;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 #[cfg(feature = "metrics")]
 pub mod metrics;
 #[cfg(feature = "model")]
