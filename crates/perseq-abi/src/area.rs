@@ -26,7 +26,7 @@ pub const ORIGINAL_ALIGN: u32 = 32;
 /// `struct rseq`: one per thread, registered with the kernel by [`sys::register`](crate::sys::register).
 ///
 /// All fields are relaxed atomics from the thread's point of view: the kernel writes them while the
-/// thread is not running user code, and no other thread may rely on them.
+/// thread is not running user code. What another thread reads of them was so at some moment, and may not be any more.
 #[repr(C, align(32))]
 #[derive(Debug)]
 pub struct Rseq {
@@ -38,7 +38,8 @@ pub struct Rseq {
     /// Address of the active [`RseqCs`], or 0. Stored by the thread to arm a critical section, cleared by
     /// the kernel when it aborts one or finds the thread outside it.
     pub rseq_cs: u64,
-    /// The thread must leave it alone: a kernel from which the NO_RESTART flags are gone kills a process that sets any. Newer ones
+    /// The thread must leave it alone: where the NO_RESTART flags are gone the kernel sends SIGSEGV if any is set when it would abort a
+    /// section. Newer ones
     /// say here whether the time slice extension is available and enabled.
     pub flags: u32,
     /// NUMA node of the CPU (Linux 6.3; announced by [`Feature::NodeId`]).
@@ -69,8 +70,9 @@ impl Rseq {
 /// `struct rseq_cs`: describes one critical section.
 ///
 /// The kernel reads it whenever it returns to a thread whose [`Rseq::rseq_cs`] points here, so it must stay
-/// mapped until that field is cleared. It kills the process if `version` or `flags` is not 0, if `abort_ip`
-/// lies inside the section, or if the four bytes before `abort_ip` are not the registered signature.
+/// mapped until that field is cleared. It sends SIGSEGV if `version` is not 0, if `abort_ip`
+/// lies inside the section, or if the four bytes before `abort_ip` are not the registered signature; and, when it would abort the section,
+/// if `flags` is not 0.
 #[repr(C, align(32))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RseqCs {
