@@ -182,7 +182,8 @@ impl<S> fmt::Debug for Model<'_, S> {
 /// A point at which other threads of a model may run, followed by an access to shared memory that the model is not told
 /// otherwise: by an atomic, or behind a lock of the caller's own. Elsewhere it does nothing.
 pub fn shared_access() {
-    hooks::plain("access shared memory");
+    hooks::step("access shared memory");
+    hooks::plain();
 }
 
 /// Tells a model where an object of its setup lies, if words hold its address as a number: addresses differ each time, and states are

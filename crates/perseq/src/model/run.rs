@@ -30,6 +30,7 @@ use corosensei::{Coroutine, Yielder};
 
 use super::explore::{Choice, Explore};
 use super::memory::{Memory, mix};
+use crate::sys::SignalsHeld;
 
 std::thread_local! {
     /// The run whose logical thread, or observer, the calling thread is at the moment.
@@ -55,11 +56,8 @@ const ENDLESS: u32 = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Ready,
-    /// Until `word` is not `expected` any more.
-    Waiting {
-        word: *const AtomicU32,
-        expected: u32,
-    },
+    /// Until somebody wakes those who wait on this word, whatever it holds by then.
+    Waiting(*const AtomicU32),
     Done,
 }
 
@@ -80,6 +78,8 @@ struct Thread {
     history: u64,
     /// What the section under way has seen, after the history before it.
     section: Option<u64>,
+    /// What it has copied to where the thread can read it when it has ended.
+    copied: u64,
     /// That section will be aborted.
     doomed: bool,
     /// It begins, or has stored something since it could be aborted last. Elsewhere an abort would have the same effect as there,
@@ -134,8 +134,6 @@ pub(super) struct Run {
     /// Hash of the accesses that are not told further.
     untold: Cell<u64>,
     decisions: Cell<u32>,
-    /// How the thread whose turn it was has asked for the next decision.
-    asked: Cell<Turn>,
     explore: Rc<RefCell<Explore>>,
     events: Option<RefCell<Vec<Event>>>,
     verdict: RefCell<Option<Verdict>>,
@@ -172,6 +170,7 @@ pub(super) fn run<S>(
         state: State::Ready,
         history: mix(u64::from(cpu), 3),
         section: None,
+        copied: 0,
         doomed: false,
         exposed: false,
         failed: None,
@@ -186,11 +185,12 @@ pub(super) fn run<S>(
         clock: Cell::new(0),
         untold: Cell::new(0),
         decisions: Cell::new(0),
-        asked: Cell::new(Turn::Given),
         explore: Rc::clone(explore),
         events: trace.then(RefCell::default),
         verdict: RefCell::new(None),
     };
+    // Of the thread of the system, which is all logical ones: no handler of its signals runs among them.
+    let _signals = SignalsHeld::new();
     let _during = Switched::to(&run);
     if let Some(shared) = run.observe(parts.setup) {
         run.memory.borrow_mut().region((&raw const shared).addr(), size_of::<S>(), 0);
@@ -319,16 +319,15 @@ impl Run {
     }
 
     /// Lets the schedule say who goes on, and comes back when that is the calling thread; nothing for the observer.
-    fn give(&self, turn: Turn) {
+    fn give(&self) {
         let Some(me) = self.turn.get() else { return };
-        self.asked.set(turn);
         let yielder = self.threads.borrow()[me].yielder;
         // SAFETY: set when the coroutine began, which is running.
         unsafe { &*yielder }.suspend(());
     }
 
     pub(super) fn step(&self, what: &'static str) {
-        self.give(Turn::Kept);
+        self.give();
         self.thread(|me| me.learn(STEP));
         self.happened(|| what.to_string());
     }
@@ -338,9 +337,8 @@ impl Run {
         self.thread(|me| me.learn(self.memory.borrow().hash(self.clock.get())));
     }
 
-    /// The thread sees what is in memory, and may change something that is not part of any state.
-    pub(super) fn plain(&self, what: &'static str) {
-        self.step(what);
+    /// The thread sees what is in memory, and may see and change something that is not told.
+    pub(super) fn plain(&self) {
         self.look();
         self.thread(|me| {
             self.untold.set(mix(self.untold.get(), me.history));
@@ -359,7 +357,7 @@ impl Run {
     /// Whether a section that has failed is attempted again. However often it was aborted, that may be.
     pub(super) fn again(&self) -> bool {
         if self.thread(|me| me.failed) == Some(Some(Failed::Aborted)) {
-            self.give(Turn::Failed);
+            self.give();
         }
         let again = self.thread(|me| {
             let again = me.failed.is_none();
@@ -380,7 +378,7 @@ impl Run {
     /// A sequence has ended by its slow path, before which the history was this: as [`leave`](Self::leave).
     pub(super) fn settle(&self, before: u64, results: impl Iterator<Item = (u64, bool)>) {
         let results = self.results(results);
-        self.thread(|me| me.history = mix(before, results));
+        self.thread(|me| me.know(before, results));
     }
 
     pub(super) fn own(&self, by: isize) {
@@ -397,31 +395,25 @@ impl Run {
     }
 
     pub(super) fn wait(&self, word: &AtomicU32, expected: u32) {
-        let waiting = State::Waiting { word, expected };
-        if word.load(Ordering::Relaxed) == expected && self.thread(|me| me.state = waiting).is_none() {
+        let waits = word.load(Ordering::Relaxed) == expected;
+        if waits && self.thread(|me| me.state = State::Waiting(word)).is_none() {
             panic!("what looks on at a model would have to wait for one of its threads");
         }
-        self.give(Turn::Kept);
+        self.give();
         self.thread(|me| me.learn(STEP));
         self.happened(|| "wakes".to_string());
     }
 
     pub(super) fn wake(&self, word: &AtomicU32) {
         for thread in &mut *self.threads.borrow_mut() {
-            if matches!(thread.state, State::Waiting { word: on, .. } if core::ptr::eq(on, word)) {
+            if thread.state == State::Waiting(word) {
                 thread.state = State::Ready;
             }
         }
     }
 
-    pub(super) fn yield_now(&self) {
-        self.give(Turn::Given);
-        self.thread(|me| me.learn(STEP));
-    }
-
     /// Begins an attempt, and says on which CPU.
-    pub(super) fn begin(&self, name: &'static str) -> u32 {
-        let _ = name;
+    pub(super) fn begin(&self) -> u32 {
         self.thread(|me| {
             me.section = Some(8);
             (me.doomed, me.exposed) = (false, true);
@@ -431,7 +423,7 @@ impl Run {
 
     /// The next operation of the section under way, unless that is aborted.
     pub(super) fn operate(&self, name: &str, operation: &str, what: &str) -> Option<()> {
-        self.give(Turn::Kept);
+        self.give();
         let doomed = self.thread(|me| {
             me.exposed = false;
             me.doomed
@@ -456,6 +448,7 @@ impl Run {
     fn fail(&self, how: Failed) {
         self.thread(|me| {
             me.section = None;
+            me.copied = 0;
             me.doomed = false;
             me.failed = Some(how);
         });
@@ -467,7 +460,7 @@ impl Run {
         self.thread(|me| {
             me.section = None;
             me.doomed = false;
-            me.history = mix(me.history, results);
+            me.know(me.history, results);
         });
     }
 
@@ -490,11 +483,19 @@ impl Run {
         self.thread(|me| me.learn(name));
     }
 
-    /// A word was stored, perhaps outside of all slots.
-    pub(super) fn stored(&self, at: usize, value: u64, pointer: bool) {
+    /// A word was stored, perhaps outside of all slots; says whether it was.
+    pub(super) fn stored(&self, at: usize, value: u64, pointer: bool) -> bool {
         let name = self.named(value, pointer);
-        self.memory.borrow_mut().stored(at, name);
         self.thread(|me| me.exposed = true);
+        self.memory.borrow_mut().stored(at, name)
+    }
+
+    /// A word was copied, perhaps to where the thread reads it without a word.
+    pub(super) fn copied(&self, at: usize, value: u64) {
+        if self.stored(at, value, false) {
+            let name = self.named(value, false);
+            self.thread(|me| me.copied = mix(me.copied, name));
+        }
     }
 
     /// Objects will be at these addresses.
@@ -539,15 +540,23 @@ impl Run {
         if self.verdict.borrow().is_some() {
             return None;
         }
-        let &(usual, _) = options.first()?;
+        let Some(&(usual, _)) = options.first() else {
+            invariant();
+            return None;
+        };
         let scripted = self.explore.borrow_mut().scripted(number);
         let choice = scripted.unwrap_or(usual);
         if !options.iter().any(|&(option, _)| option == choice) {
             self.judge(Verdict::Unrepeatable);
             return None;
         }
-        let new =
-            options.len() > 1 && scripted.is_none() && self.explore.borrow_mut().is_new(|| self.key(usual));
+        // Where nothing else can happen, the state is not worth remembering.
+        let new = scripted.is_none()
+            && if options.len() > 1 {
+                self.explore.borrow_mut().is_new(|| self.key(usual))
+            } else {
+                self.explore.borrow().is_exploring()
+            };
         if new {
             for &(option, cost) in &options[1..] {
                 self.explore.borrow_mut().note(number, option, cost, self.key(option));
@@ -562,33 +571,27 @@ impl Run {
 
     /// What can happen now, the usual first, each with what it costs.
     fn options(&self) -> Vec<(Choice, u32)> {
-        if self.asked.get() == Turn::Failed {
+        let threads = self.threads.borrow();
+        let me = self.turn.get().filter(|&me| threads[me].state == State::Ready);
+        if me.is_some_and(|me| threads[me].failed.is_some()) {
             return [(Choice::Again, 0), (Choice::GiveUp, 1)].into();
         }
-        let threads = self.threads.borrow();
-        let me = self.turn.get().filter(|&me| threads[me].can_run());
         let mut options = Vec::new();
         let count = threads.len();
         let others = (1..=count).map(|step| (self.turn.get().unwrap_or(count - 1) + step) % count);
-        let others = others.filter(|&other| Some(other) != me && threads[other].can_run());
+        let others = others.filter(|&other| Some(other) != me && threads[other].state == State::Ready);
         let others = others.filter(|&other| {
             self.doomed_by(Choice::Run(other))
                 .is_none_or(|doomed| threads[doomed].doomed || threads[doomed].exposed)
         });
-        let cost = match (me, self.asked.get()) {
-            (Some(me), Turn::Kept) => {
-                options.push((Choice::Run(me), 0));
-                if threads[me].section.is_some() && !threads[me].doomed && threads[me].exposed {
-                    options.push((Choice::Abort, 1));
-                }
-                1
+        if let Some(me) = me {
+            options.push((Choice::Run(me), 0));
+            if threads[me].section.is_some() && !threads[me].doomed && threads[me].exposed {
+                options.push((Choice::Abort, 1));
             }
-            _ => 0,
-        };
-        options.extend(others.map(|other| (Choice::Run(other), cost)));
-        if options.is_empty() {
-            options.extend(me.map(|me| (Choice::Run(me), 0)));
         }
+        let cost = u32::from(me.is_some());
+        options.extend(others.map(|other| (Choice::Run(other), cost)));
         options
     }
 
@@ -605,13 +608,11 @@ impl Run {
         };
         if let Some(thread) = before
             && thread != next
-            && self.asked.get() == Turn::Kept
-            && self.threads.borrow()[thread].can_run()
+            && self.threads.borrow()[thread].state == State::Ready
         {
             self.note(|| Event::Preempted { thread, by: next, aborts: doomed.is_some() });
         }
         let threads = &mut *self.threads.borrow_mut();
-        threads[next].state = State::Ready;
         self.on_cpu.borrow_mut().insert(threads[next].cpu, next);
         self.turn.set(Some(next));
     }
@@ -646,8 +647,8 @@ impl Run {
             };
             let state = match thread.state {
                 State::Ready => 0,
-                State::Waiting { .. } => 1 + u64::from(thread.can_run()),
-                State::Done => 3,
+                State::Waiting(_) => 1,
+                State::Done => 2,
             };
             let failed = match thread.failed {
                 None => 0,
@@ -661,15 +662,6 @@ impl Run {
     }
 }
 
-/// Whether the thread that asks keeps its turn, if it can and nothing happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    Kept,
-    Given,
-    /// It asks whether to attempt its section again.
-    Failed,
-}
-
 const STEP: u64 = 5;
 const GAVE_UP: u64 = 6;
 
@@ -680,12 +672,8 @@ impl Thread {
         *seen = mix(*seen, what);
     }
 
-    fn can_run(&self) -> bool {
-        match self.state {
-            State::Ready => true,
-            // SAFETY: whoever waits has borrowed the word.
-            State::Waiting { word, expected } => unsafe { &*word }.load(Ordering::Relaxed) != expected,
-            State::Done => false,
-        }
+    /// A sequence has ended, before which the history was this.
+    fn know(&mut self, before: u64, results: u64) {
+        self.history = mix(before, mix(results, core::mem::take(&mut self.copied)));
     }
 }
