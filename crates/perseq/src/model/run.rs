@@ -22,7 +22,6 @@ use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::collections::HashMap;
 use std::panic::catch_unwind;
 
 use corosensei::stack::{DefaultStack, Stack as _};
@@ -125,8 +124,6 @@ pub(super) struct Run {
     threads: RefCell<Vec<Thread>>,
     /// The thread whose turn it is; `None` for the observer.
     turn: Cell<Option<usize>>,
-    /// The last thread that ran on each CPU.
-    on_cpu: RefCell<HashMap<u32, usize>>,
     memory: RefCell<Memory>,
     /// Gates that threads own.
     owned: Cell<isize>,
@@ -179,7 +176,6 @@ pub(super) fn run<S>(
     let run = Run {
         threads: RefCell::new(parts.threads.iter().map(thread).collect()),
         turn: Cell::new(None),
-        on_cpu: RefCell::default(),
         memory: RefCell::default(),
         owned: Cell::new(0),
         clock: Cell::new(0),
@@ -580,10 +576,8 @@ impl Run {
         let count = threads.len();
         let others = (1..=count).map(|step| (self.turn.get().unwrap_or(count - 1) + step) % count);
         let others = others.filter(|&other| Some(other) != me && threads[other].state == State::Ready);
-        let others = others.filter(|&other| {
-            self.doomed_by(Choice::Run(other))
-                .is_none_or(|doomed| threads[doomed].doomed || threads[doomed].exposed)
-        });
+        let others = others
+            .filter(|&other| self.doomed_by(Choice::Run(other)).is_none_or(|doomed| threads[doomed].exposed));
         if let Some(me) = me {
             options.push((Choice::Run(me), 0));
             if threads[me].section.is_some() && !threads[me].doomed && threads[me].exposed {
@@ -612,22 +606,25 @@ impl Run {
         {
             self.note(|| Event::Preempted { thread, by: next, aborts: doomed.is_some() });
         }
-        let threads = &mut *self.threads.borrow_mut();
-        self.on_cpu.borrow_mut().insert(threads[next].cpu, next);
         self.turn.set(Some(next));
     }
 
-    /// The thread whose section a choice will abort.
+    /// The thread whose section a choice will abort: one, as those on its CPU that began before it are doomed already.
     fn doomed_by(&self, choice: Choice) -> Option<usize> {
-        let threads = self.threads.borrow();
-        let doomed = match choice {
+        match choice {
             Choice::Abort => self.turn.get(),
             Choice::Again | Choice::GiveUp => None,
             Choice::Run(next) => {
-                self.on_cpu.borrow().get(&threads[next].cpu).copied().filter(|&on_cpu| on_cpu != next)
+                let threads = self.threads.borrow();
+                (0..threads.len()).find(|&other| {
+                    let thread = &threads[other];
+                    other != next
+                        && thread.cpu == threads[next].cpu
+                        && thread.section.is_some()
+                        && !thread.doomed
+                })
             }
-        };
-        doomed.filter(|&doomed| threads[doomed].section.is_some())
+        }
     }
 
     /// The state in which the choice has been made: see the [module](self).
