@@ -7,7 +7,8 @@
 //! Two points of two schedules are the same state if the same can follow. That is told by a hash of
 //!
 //! - where each thread is, and what it knows: its *history*, a hash over the results of its operations. What a section has loaded
-//!   counts while the section is under way; when it ends only its results do, and an abort forgets it;
+//!   counts while the section is under way; when it ends only its results do, and what it has copied to elsewhere than slots; an abort
+//!   forgets it;
 //! - what is in memory ([`Memory`]): in the slots that were touched, and in the words outside of them that sections have stored;
 //! - the order of those accesses that are not told further ([`Run::plain`]).
 //!
@@ -27,8 +28,9 @@ use std::panic::catch_unwind;
 use corosensei::stack::{DefaultStack, Stack as _};
 use corosensei::{Coroutine, Yielder};
 
-use super::explore::{Choice, Explore};
+use super::explore::Explore;
 use super::memory::{Memory, mix};
+use super::thread::{Failed, State, Thread};
 use crate::sys::SignalsHeld;
 
 std::thread_local! {
@@ -48,46 +50,6 @@ pub(super) fn with<R>(f: impl FnOnce(&Run) -> R) -> Option<R> {
 
 /// The id of whoever looks on, and of thread 0; those of the others follow.
 const OBSERVER: u32 = 1;
-/// Steps of one schedule after which it is taken to be endless.
-const ENDLESS: u32 = 10_000;
-
-/// What keeps a thread from going on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Ready,
-    /// Until somebody wakes those who wait on this word, whatever it holds by then.
-    Waiting(*const AtomicU32),
-    Done,
-}
-
-/// How a section has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failed {
-    /// It may be attempted again.
-    Aborted,
-    /// It may not: a gate that opens meanwhile is as one that was open before.
-    Refused,
-}
-
-/// A logical thread.
-#[derive(Debug)]
-struct Thread {
-    cpu: u32,
-    state: State,
-    history: u64,
-    /// What the section under way has seen, after the history before it.
-    section: Option<u64>,
-    /// What it has copied to where the thread can read it when it has ended.
-    copied: u64,
-    /// That section will be aborted.
-    doomed: bool,
-    /// It begins, or has stored something since it could be aborted last. Elsewhere an abort would have the same effect as there,
-    /// since what a section has only loaded is forgotten.
-    exposed: bool,
-    /// Its last section was not run to its end.
-    failed: Option<Failed>,
-    yielder: *const Yielder<(), ()>,
-}
 
 /// An operation of a schedule, for people.
 #[derive(Clone, Debug)]
@@ -121,19 +83,19 @@ pub(super) enum Verdict {
 
 /// See the [module](self).
 pub(super) struct Run {
-    threads: RefCell<Vec<Thread>>,
+    pub(super) threads: RefCell<Vec<Thread>>,
     /// The thread whose turn it is; `None` for the observer.
-    turn: Cell<Option<usize>>,
-    memory: RefCell<Memory>,
+    pub(super) turn: Cell<Option<usize>>,
+    pub(super) memory: RefCell<Memory>,
     /// Gates that threads own.
-    owned: Cell<isize>,
-    clock: Cell<u64>,
+    pub(super) owned: Cell<isize>,
+    pub(super) clock: Cell<u64>,
     /// Hash of the accesses that are not told further.
-    untold: Cell<u64>,
-    decisions: Cell<u32>,
-    explore: Rc<RefCell<Explore>>,
-    events: Option<RefCell<Vec<Event>>>,
-    verdict: RefCell<Option<Verdict>>,
+    pub(super) untold: Cell<u64>,
+    pub(super) decisions: Cell<u32>,
+    pub(super) explore: Rc<RefCell<Explore>>,
+    pub(super) events: Option<RefCell<Vec<Event>>>,
+    pub(super) verdict: RefCell<Option<Verdict>>,
 }
 
 /// A thread's code.
@@ -162,19 +124,8 @@ pub(super) fn run<S>(
     trace: bool,
     stacks: &mut Stacks,
 ) -> Ran {
-    let thread = |&(cpu, _): &(u32, Code<'_, S>)| Thread {
-        cpu,
-        state: State::Ready,
-        history: mix(u64::from(cpu), 3),
-        section: None,
-        copied: 0,
-        doomed: false,
-        exposed: false,
-        failed: None,
-        yielder: core::ptr::null(),
-    };
     let run = Run {
-        threads: RefCell::new(parts.threads.iter().map(thread).collect()),
+        threads: RefCell::new(parts.threads.iter().map(|&(cpu, _)| Thread::new(cpu)).collect()),
         turn: Cell::new(None),
         memory: RefCell::default(),
         owned: Cell::new(0),
@@ -292,18 +243,18 @@ impl Run {
     }
 
     /// The first verdict stands.
-    fn judge(&self, verdict: Verdict) {
+    pub(super) fn judge(&self, verdict: Verdict) {
         self.verdict.borrow_mut().get_or_insert(verdict);
     }
 
-    fn note(&self, event: impl FnOnce() -> Event) {
+    pub(super) fn note(&self, event: impl FnOnce() -> Event) {
         if let Some(events) = &self.events {
             events.borrow_mut().push(event());
         }
     }
 
     /// Changes the thread whose turn it is; nothing for the observer.
-    fn thread<R>(&self, f: impl FnOnce(&mut Thread) -> R) -> Option<R> {
+    pub(super) fn thread<R>(&self, f: impl FnOnce(&mut Thread) -> R) -> Option<R> {
         self.turn.get().map(|me| f(&mut self.threads.borrow_mut()[me]))
     }
 
@@ -521,156 +472,7 @@ impl Run {
         self.loaded(self.clock.get(), false);
         self.clock.get()
     }
-
-    /// Chooses who goes on and how: by the script, or the same thread, if it can. `None` at the end.
-    fn decide(&self, invariant: &dyn Fn() -> bool) -> Option<usize> {
-        let number = self.decisions.get();
-        self.decisions.set(number + 1);
-        if number == ENDLESS {
-            self.judge(Verdict::Endless);
-        }
-        let options = self.options();
-        if options.is_empty() && self.threads.borrow().iter().any(|thread| thread.state != State::Done) {
-            self.judge(Verdict::Deadlock);
-        }
-        if self.verdict.borrow().is_some() {
-            return None;
-        }
-        let Some(&(usual, _)) = options.first() else {
-            invariant();
-            return None;
-        };
-        let scripted = self.explore.borrow_mut().scripted(number);
-        let choice = scripted.unwrap_or(usual);
-        if !options.iter().any(|&(option, _)| option == choice) {
-            self.judge(Verdict::Unrepeatable);
-            return None;
-        }
-        // Where nothing else can happen, the state is not worth remembering.
-        let new = scripted.is_none()
-            && if options.len() > 1 {
-                self.explore.borrow_mut().is_new(|| self.key(usual))
-            } else {
-                self.explore.borrow().is_exploring()
-            };
-        if new {
-            for &(option, cost) in &options[1..] {
-                self.explore.borrow_mut().note(number, option, cost, self.key(option));
-            }
-        }
-        if (new || self.events.is_some()) && self.owned.get() == 0 && !invariant() {
-            return None;
-        }
-        self.choose(choice);
-        self.turn.get()
-    }
-
-    /// What can happen now, the usual first, each with what it costs.
-    fn options(&self) -> Vec<(Choice, u32)> {
-        let threads = self.threads.borrow();
-        let me = self.turn.get().filter(|&me| threads[me].state == State::Ready);
-        if me.is_some_and(|me| threads[me].failed.is_some()) {
-            return [(Choice::Again, 0), (Choice::GiveUp, 1)].into();
-        }
-        let mut options = Vec::new();
-        let count = threads.len();
-        let others = (1..=count).map(|step| (self.turn.get().unwrap_or(count - 1) + step) % count);
-        let others = others.filter(|&other| Some(other) != me && threads[other].state == State::Ready);
-        let others = others
-            .filter(|&other| self.doomed_by(Choice::Run(other)).is_none_or(|doomed| threads[doomed].exposed));
-        if let Some(me) = me {
-            options.push((Choice::Run(me), 0));
-            if threads[me].section.is_some() && !threads[me].doomed && threads[me].exposed {
-                options.push((Choice::Abort, 1));
-            }
-        }
-        let cost = u32::from(me.is_some());
-        options.extend(others.map(|other| (Choice::Run(other), cost)));
-        options
-    }
-
-    fn choose(&self, choice: Choice) {
-        let before = self.turn.get();
-        let doomed = self.doomed_by(choice);
-        if let Some(doomed) = doomed {
-            self.threads.borrow_mut()[doomed].doomed = true;
-        }
-        let next = match choice {
-            Choice::Run(next) => next,
-            Choice::Abort | Choice::GiveUp => return,
-            Choice::Again => return self.thread(|me| me.failed = None).unwrap_or(()),
-        };
-        if let Some(thread) = before
-            && thread != next
-            && self.threads.borrow()[thread].state == State::Ready
-        {
-            self.note(|| Event::Preempted { thread, by: next, aborts: doomed.is_some() });
-        }
-        self.turn.set(Some(next));
-    }
-
-    /// The thread whose section a choice will abort: one, as those on its CPU that began before it are doomed already.
-    fn doomed_by(&self, choice: Choice) -> Option<usize> {
-        match choice {
-            Choice::Abort => self.turn.get(),
-            Choice::Again | Choice::GiveUp => None,
-            Choice::Run(next) => {
-                let threads = self.threads.borrow();
-                (0..threads.len()).find(|&other| {
-                    let thread = &threads[other];
-                    other != next
-                        && thread.cpu == threads[next].cpu
-                        && thread.section.is_some()
-                        && !thread.doomed
-                })
-            }
-        }
-    }
-
-    /// The state in which the choice has been made: see the [module](self).
-    fn key(&self, choice: Choice) -> u64 {
-        let doomed = self.doomed_by(choice);
-        let turn = match choice {
-            Choice::Run(next) => Some(next),
-            Choice::Abort | Choice::Again | Choice::GiveUp => self.turn.get(),
-        };
-        let memory = self.memory.borrow().hash(self.clock.get());
-        let key = mix(mix(memory, self.untold.get()), turn.map_or(0, |turn| turn as u64 + 1));
-        self.threads.borrow().iter().enumerate().fold(key, |key, (number, thread)| {
-            let section = match thread.section {
-                None => 0,
-                Some(_) if thread.doomed || doomed == Some(number) => 1,
-                Some(section) => mix(section, 4),
-            };
-            let state = match thread.state {
-                State::Ready => 0,
-                State::Waiting(_) => 1,
-                State::Done => 2,
-            };
-            let failed = match thread.failed {
-                None => 0,
-                Some(_) if choice == Choice::Again && turn == Some(number) => 0,
-                Some(Failed::Aborted) if choice == Choice::GiveUp && turn == Some(number) => 4,
-                Some(Failed::Aborted) => 8,
-                Some(Failed::Refused) => 12,
-            };
-            mix(mix(mix(key, thread.history), section), failed | state)
-        })
-    }
 }
 
 const STEP: u64 = 5;
 const GAVE_UP: u64 = 6;
-
-impl Thread {
-    /// Adds to what the section has seen, or to the history.
-    fn learn(&mut self, what: u64) {
-        let seen = self.section.as_mut().unwrap_or(&mut self.history);
-        *seen = mix(*seen, what);
-    }
-
-    /// A sequence has ended, before which the history was this.
-    fn know(&mut self, before: u64, results: u64) {
-        self.history = mix(before, mix(results, core::mem::take(&mut self.copied)));
-    }
-}
