@@ -416,12 +416,19 @@ fn ring_whose_records_do_not_fit_before_its_end() {
         read(&shared);
         shared
     };
-    let append = |number| move |(ring, _): &Shared| ring.append(&[number; 16]).expect("room");
-    let model = Model::new(shared).thread(append(2)).thread(append(3)).thread_on(1, read);
+    let append = |number| move |(ring, _): &Shared| ring.append(&[number; 16]);
+    let first = move |shared: &Shared| {
+        append(2)(shared).expect("room");
+        // There is room for both of the others only if the reader has made some.
+        let _ = append(3)(shared);
+    };
+    let model =
+        Model::new(shared).thread(first).thread(move |shared| drop(append(4)(shared))).thread_on(1, read);
     let model = model.finally(move |shared| {
         read(shared);
-        let records = shared.1.borrow();
-        assert!([[0, 1, 2, 3], [0, 1, 3, 2]].contains(&records[..].try_into().expect("four records")));
+        let mut records = shared.1.borrow().clone();
+        records.sort_unstable();
+        assert!(records.len() >= 3 && records.is_sorted_by(|a, b| a < b), "each once: {records:?}");
     });
     prove("ring around its end", &model);
 }
