@@ -1,5 +1,5 @@
-//! Mistakes that only an exact account of the state shows: each is found only if two states that look alike are told apart. In
-//! most, a thread has learned something at a moment that has passed, and another goes on before that matters.
+//! Mistakes that only an exact account of the state shows: each is found, and with the fewest interventions, only if two states that
+//! look alike are told apart. In most, a thread has learned something at a moment that has passed, and another goes on before that matters.
 
 use std::cell::{Cell, RefCell};
 
@@ -107,12 +107,13 @@ fn looks(pairs: &PerCpu<Pair>, last: impl Fn() -> u64) -> (u64, u64, u64, u64) {
 
 #[test]
 fn the_last_bytes_of_a_slot_are_part_of_the_state() {
-    for mistake in [1, 2] {
+    for (mistake, interventions) in [(1, 2), (2, 2)] {
         let model = Model::new(|| (PerCpu::new(|_cpu| Small { word: 0 }), pairs()));
         let model = writers(model, |(small, _), number| set_small(small, number as u32), |(_, pairs)| pairs);
-        found(&model.thread(move |(small, pairs)| {
+        let failure = found(&model.thread(move |(small, pairs)| {
             assert_ne!(looks(pairs, || get_small(small).into()), (2, 0, 1, mistake));
         }));
+        assert_eq!(failure.interventions(), interventions);
     }
 }
 
@@ -135,7 +136,7 @@ fn an_invariant_holds_at_the_end() {
 
 #[test]
 fn what_a_lock_guards_is_learned() {
-    for mistake in [0, 1] {
+    for (mistake, interventions) in [(0, 2), (1, 4)] {
         let model = Model::new(|| (Lock::new(|_cpu| 0), pairs()))
             .thread(move |(lock, pairs)| {
                 let seen = *lock.lock();
@@ -146,19 +147,21 @@ fn what_a_lock_guards_is_learned() {
                 *lock.lock() = 0;
                 (0..2).for_each(|_| add_a(pairs));
             });
-        found(&model);
+        let failure = found(&model);
+        assert_eq!(failure.interventions(), interventions);
     }
 }
 
 #[test]
 fn what_a_lock_guards_elsewhere_is_ordered() {
     // The words of the vector do not change, only what is behind them.
-    for mistake in [1, 2] {
+    for (mistake, interventions) in [(1, 2), (2, 2)] {
         let model = Model::new(|| (Lock::new(|_cpu| vec![0]), pairs()));
         let model = writers(model, |(lock, _), number| lock.lock()[0] = number, |(_, pairs)| pairs);
-        found(&model.thread(move |(lock, pairs)| {
+        let failure = found(&model.thread(move |(lock, pairs)| {
             assert_ne!(looks(pairs, || lock.lock()[0]), (2, 0, 1, mistake));
         }));
+        assert_eq!(failure.interventions(), interventions);
     }
 }
 
@@ -166,18 +169,19 @@ fn what_a_lock_guards_elsewhere_is_ordered() {
 fn what_an_owner_changes_elsewhere_is_ordered() {
     type Shared = (PerCpu<Vec<u64>>, PerCpu<Pair>);
     let set = |(slots, _): &Shared, to: u64| slots.exclusive(0, |items| items[0] = to).expect("a slot");
-    for mistake in [1, 2] {
+    for (mistake, interventions) in [(1, 2), (2, 2)] {
         let model = writers(Model::new(|| (PerCpu::new(|_cpu| vec![0]), pairs())), set, |(_, pairs)| pairs);
-        found(&model.thread(move |(slots, pairs)| {
+        let failure = found(&model.thread(move |(slots, pairs)| {
             let last = || slots.exclusive(0, |items| items[0]).expect("a slot");
             assert_ne!(looks(pairs, last), (2, 0, 1, mistake));
         }));
+        assert_eq!(failure.interventions(), interventions);
     }
 }
 
 #[test]
 fn what_is_copied_to_a_thread_is_learned() {
-    for mistake in [0, 1] {
+    for (mistake, interventions) in [(0, 2), (1, 4)] {
         let model = Model::new(|| (pairs(), pairs()))
             .thread(move |(copied, pairs)| {
                 let mut place = [0; 8];
@@ -193,13 +197,14 @@ fn what_is_copied_to_a_thread_is_learned() {
                 set_b(copied, 0);
                 (0..2).for_each(|_| add_a(pairs));
             });
-        found(&model);
+        let failure = found(&model);
+        assert_eq!(failure.interventions(), interventions);
     }
 }
 
 #[test]
 fn what_a_slow_path_tells_by_a_reference_is_learned() {
-    for mistake in [1, 2] {
+    for (mistake, interventions) in [(1, 5), (2, 6)] {
         let model = Model::new(pairs)
             .thread(move |pairs| {
                 let told = Cell::new(0);
@@ -207,7 +212,8 @@ fn what_a_slow_path_tells_by_a_reference_is_learned() {
                 assert_ne!((told.get(), get_a(pairs), get_a(pairs)), (mistake, 2, 3));
             })
             .thread(|pairs| (0..3).for_each(|_| add_a(pairs)));
-        found(&model);
+        let failure = found(&model);
+        assert_eq!(failure.interventions(), interventions);
     }
 }
 
@@ -227,7 +233,7 @@ fn slots_that_are_made_after_others_are_gone_are_others() {
         drop(gone);
         (one, pairs(), pairs())
     };
-    for mistake in [(1, 0), (0, 1)] {
+    for (mistake, interventions) in [((1, 0), 1), ((0, 1), 1)] {
         let model = Model::new(shared)
             .thread(|(one, _, done)| {
                 set_b(one, 1);
@@ -243,7 +249,8 @@ fn slots_that_are_made_after_others_are_gone_are_others() {
                 let looked = (get_a(done), get_a(done));
                 assert!(looked != (0, 1) || (get_b(one), get_b(other)) != mistake);
             });
-        found(&model);
+        let failure = found(&model);
+        assert_eq!(failure.interventions(), interventions);
     }
 }
 
