@@ -69,10 +69,10 @@ fn counter_whose_memory_is_made_meanwhile() {
 #[test]
 fn counter_that_is_reset_from_another_cpu() {
     let model = Model::new(|| (counters(), Cell::new(0)))
-        .thread(|(counter, _)| (0..2).for_each(|_| counter.add(1)))
-        .thread(|(counter, _)| (0..2).for_each(|_| counter.add(1)))
+        .thread(|(counter, _)| (0..3).for_each(|_| counter.add(1)))
+        .thread(|(counter, _)| (0..3).for_each(|_| counter.add(1)))
         .thread_on(1, |(counter, taken)| (0..2).for_each(|_| taken.set(taken.get() + counter.reset())))
-        .finally(|(counter, taken)| assert_eq!(counter.sum() + taken.get(), 4));
+        .finally(|(counter, taken)| assert_eq!(counter.sum() + taken.get(), 6));
     prove("counter with resets", &model);
 }
 
@@ -416,14 +416,14 @@ fn ring_whose_records_do_not_fit_before_its_end() {
         read(&shared);
         shared
     };
-    let append = |number| move |(ring, _): &Shared| ring.append(&[number; 16]);
+    let append = |number| move |(ring, _): &Shared| ring.append(&[number; 16]).is_ok();
     let first = move |shared: &Shared| {
-        append(2)(shared).expect("room");
+        assert!(append(2)(shared));
         // There is room for both of the others only if the reader has made some.
-        let _ = append(3)(shared);
+        append(3)(shared);
     };
     let model =
-        Model::new(shared).thread(first).thread(move |shared| drop(append(4)(shared))).thread_on(1, read);
+        Model::new(shared).thread(first).thread(move |shared| _ = append(4)(shared)).thread_on(1, read);
     let model = model.finally(move |shared| {
         read(shared);
         let mut records = shared.1.borrow().clone();
