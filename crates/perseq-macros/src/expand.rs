@@ -133,15 +133,10 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
                 #[cold]
                 #[inline(never)]
                 #sig {
-                    ::perseq::__model! { let __path = ::perseq::section::model::SlowPath::begin(); }
                     let __retried = unsafe { ::perseq::section::retry(|| __attempt #turbofish(#slots, #(#names),*)) };
                     let (__exit, __outputs) = match __retried {
                         ::core::option::Option::Some(taken) => taken,
-                        ::core::option::Option::None => {
-                            let __result = #call;
-                            ::perseq::__model! { __path.end_with(&__result); }
-                            return __result;
-                        }
+                        ::core::option::Option::None => return #call,
                     };
                     #exits
                     #end

@@ -5,5 +5,6 @@ mod model {
     mod collections;
     mod mistakes;
     mod ops;
+    mod planted;
     mod vectors;
 }

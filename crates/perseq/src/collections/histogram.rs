@@ -184,6 +184,8 @@ impl<const N: usize> Histogram<N> {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot<N> {
         let mut counts: alloc::vec::Vec<u64> = vec![0; N];
+        hooks::step("read the atomic words");
+        hooks::look();
         let mut sum = self.beside.sum.load(Ordering::Relaxed);
         for (count, beside) in counts.iter_mut().zip(&self.beside.counts) {
             *count = beside.load(Ordering::Relaxed);

@@ -177,7 +177,7 @@ impl<T> Lock<T> {
             // Each try interrupts the CPU: only if the lock was seen free, and more and more rarely if it is taken again at once.
             (0..LOOKS << round).for_each(|_| core::hint::spin_loop());
             round = DOUBLINGS.min(round + 1);
-            while (0..LOOKS).all(|_| self.is_held(cpu)) {
+            while (0..hooks::rounds(LOOKS)).all(|_| self.is_held(cpu)) {
                 self.sleep(cpu);
             }
         }
@@ -216,6 +216,7 @@ impl<T> Lock<T> {
     #[inline]
     fn guard(&self, cpu: u32) -> Guard<'_, T> {
         fence(Ordering::Acquire);
+        hooks::plain();
         // SAFETY: `cpu` has a slot, or its lock could not have been taken.
         Guard { slot: unsafe { self.slots.item_unchecked(cpu) }, cpu, lock: PhantomData }
     }
@@ -231,7 +232,7 @@ impl<T> Lock<T> {
     #[inline(never)]
     fn lock_contended(&self, mut cpu: u32) -> Guard<'_, T> {
         loop {
-            for _ in 0..YIELDS {
+            for _ in 0..hooks::rounds(YIELDS) {
                 sys::yield_now();
                 match self.attempt() {
                     Ok(guard) => return guard,

@@ -92,9 +92,14 @@ impl Explore {
         })
     }
 
-    /// Whether the state of the schedule, beyond its script, has to be expanded.
+    /// Whether the schedule is beyond its script, and where no other has been.
+    pub(super) fn is_exploring(&self) -> bool {
+        !self.known && self.followed == self.script.len()
+    }
+
+    /// Whether the state of the schedule has to be expanded.
     pub(super) fn is_new(&mut self, state: impl FnOnce() -> u64) -> bool {
-        if self.known || self.followed < self.script.len() {
+        if !self.is_exploring() {
             return false;
         }
         let new = improve(self.states.entry(state()), self.cost);

@@ -18,9 +18,9 @@ pub(crate) fn look() {
     run::with(Run::look);
 }
 
-/// As [`step`] and [`look`]. What follows may also write to memory that is not in a slot, and does not tell that either.
-pub(crate) fn plain(what: &'static str) {
-    run::with(|run| run.plain(what));
+/// As [`look`]. What follows may also see and change what is not in a slot, and does not tell that either.
+pub(crate) fn plain() {
+    run::with(Run::plain);
 }
 
 /// The CPU that the thread is on.
@@ -38,7 +38,7 @@ pub(crate) fn fence(cpu: Option<u32>) -> bool {
     run::with(|run| run.fence(cpu)).is_some()
 }
 
-/// Waits until the word has another value, or somebody wakes those who wait on it.
+/// Waits, if the word has this value, until somebody wakes those who wait on it.
 pub(crate) fn wait(word: &AtomicU32, expected: u32) -> bool {
     run::with(|run| run.wait(word, expected)).is_some()
 }
@@ -50,7 +50,24 @@ pub(crate) fn wake(word: &AtomicU32) -> bool {
 
 /// Lets others run.
 pub(crate) fn yield_now() -> bool {
-    run::with(Run::yield_now).is_some()
+    run::with(|run| run.step("yield")).is_some()
+}
+
+/// How often something is looked at that others may change meanwhile: once, as they change it wherever that matters.
+pub(crate) fn rounds(usual: u32) -> u32 {
+    run::with(|_| 1).unwrap_or(usual)
+}
+
+/// What only threads of the real system need.
+pub(crate) type Real<T> = Option<T>;
+
+pub(crate) fn real<T>(make: impl FnOnce() -> T) -> Real<T> {
+    run::with(|_| ()).is_none().then(make)
+}
+
+/// What a clock says.
+pub(crate) fn clock() -> Option<u64> {
+    run::with(Run::clock)
 }
 
 /// Attempts a section that has failed again, as often as the model says.
@@ -107,7 +124,7 @@ unsafe fn words(from: *const u8, len: usize) -> impl Iterator<Item = (usize, u64
 /// They must be there.
 pub(crate) unsafe fn copied(to: *const u8, len: usize) {
     // SAFETY: the caller's promise.
-    run::with(|run| unsafe { words(to, len) }.for_each(|(at, word)| run.stored(at, word, false)));
+    run::with(|run| unsafe { words(to, len) }.for_each(|(at, word)| run.copied(at, word)));
 }
 
 /// Objects will be at these addresses.

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub(super) struct Memory {
     /// Names of slots, by the address of the first.
     slots: BTreeMap<usize, u64>,
+    /// How many slots had names so far.
+    made: u64,
     /// Slots that were touched, by address.
     touched: BTreeMap<usize, Slot>,
     /// Names of other addresses.
@@ -36,8 +38,8 @@ const PAGE: u64 = 4096;
 impl Memory {
     /// Slots were made, by a thread with this history.
     pub(super) fn made(&mut self, base: usize, by: u64) {
-        let name = mix(by, self.slots.len() as u64);
-        self.slots.insert(base, name);
+        self.made += 1;
+        self.slots.insert(base, mix(by, self.made));
     }
 
     /// They are gone.
@@ -48,9 +50,12 @@ impl Memory {
 
     /// A slot of those at `base` is about to be changed.
     pub(super) fn touch(&mut self, base: usize, at: usize, bytes: usize) {
-        let slots = self.slots.get(&base).copied().unwrap_or(0);
+        if !self.slots.contains_key(&base) {
+            // Made before the model was.
+            self.made(base, 0);
+        }
         // The distance tells the number of the slot.
-        let name = mix(slots, (at - base) as u64);
+        let name = mix(self.slots[&base], (at - base) as u64);
         self.touched.entry(at).or_insert(Slot { of: base, name, bytes });
     }
 
@@ -93,21 +98,23 @@ impl Memory {
         (at - start < slot.bytes).then_some((slot.name, at - start))
     }
 
-    /// A word that was stored has this name now.
-    pub(super) fn stored(&mut self, at: usize, name: u64) {
-        if self.slot(at).is_none() {
+    /// A word that was stored has this name now. Says whether it is outside of all slots.
+    pub(super) fn stored(&mut self, at: usize, name: u64) -> bool {
+        let outside = self.slot(at).is_none();
+        if outside {
             let place = self.name(at as u64, true, 10);
             let before = self.words.insert(at, name);
             let out = before.map_or(0, |before| mix(place, before));
             self.sum.set(self.sum.get().wrapping_sub(out).wrapping_add(mix(place, name)));
         }
+        outside
     }
 
     /// The hash of everything.
     pub(super) fn hash(&self, clock: u64) -> u64 {
         let mut slots: u64 = 0;
         for (&at, &Slot { name, bytes, .. }) in &self.touched {
-            let words = (0..bytes / 8).map(|number| word(at + 8 * number));
+            let words = (0..bytes).step_by(8).map(|from| word(at + from, bytes - from));
             let content = words.fold(name, |content, word| mix(content, self.find(word).unwrap_or(word)));
             slots = slots.wrapping_add(content);
         }
@@ -115,12 +122,20 @@ impl Memory {
     }
 }
 
-/// A word of a slot, whatever it holds: padding may be among it.
-fn word(at: usize) -> u64 {
-    let word = core::ptr::with_exposed_provenance::<MaybeUninit<u64>>(at);
-    // SAFETY: slots live as long as the run; between operations nobody changes them. The bits pass through `black_box`, as a
-    // register has some value where there is none.
-    unsafe { core::hint::black_box(word.read_volatile()).assume_init() }
+/// A word of a slot, or the bytes that are left of it, whatever they hold: padding may be among them.
+fn word(at: usize, left: usize) -> u64 {
+    // SAFETY: slots live as long as the run, and are aligned to words; between operations nobody changes them. The bits pass through
+    // `black_box`, as a register has some value where there is none.
+    unsafe {
+        if left >= 8 {
+            let word = core::ptr::with_exposed_provenance::<MaybeUninit<u64>>(at);
+            return core::hint::black_box(word.read_volatile()).assume_init();
+        }
+        (0..left).fold(0, |bytes, byte| {
+            let byte = core::ptr::with_exposed_provenance::<MaybeUninit<u8>>(at + byte);
+            bytes << 8 | u64::from(core::hint::black_box(byte.read_volatile()).assume_init())
+        })
+    }
 }
 
 /// A hash of two numbers: multiplication to 128 bits, folded (after wyhash).

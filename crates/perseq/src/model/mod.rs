@@ -49,21 +49,27 @@
 //! them). Aborts that have the same effect are tried once: at the beginning of a section, and after each store that it stages. Other than in
 //! reality, a concurrency id is the number of the CPU, and waits have no time limit: so a wake that is missed shows as a deadlock.
 //!
-//! It does not see the order in which other processors see stores, and takes code between two operations to run without
-//! interruption. Code that shares memory in other ways than by sequences and `exclusive` must call [`shared_access`] before it
-//! does. Setup and threads must do the same each time: no clock, no random numbers, no other threads. (Addresses may differ.)
+//! It does not see the order in which other processors see stores, takes code between two operations to run without
+//! interruption, and leaves each thread on its CPU. What sequences access, the closure of `exclusive`, and what a
+//! [`Lock`](crate::collections::lock::Lock) guards need no help. Code that shares memory in other ways must call [`shared_access`]
+//! before it does: for an atomic or a lock of its own, and for what is in a node or a box that has come from another thread, if
+//! anybody changes that. (A [`Mutex`](crate::collections::mutex) is one of those other ways.) Setup and threads must do the
+//! same each time: no clock, no random numbers, no other threads. (Addresses may differ.) Each thread has a stack of 1 MiB, and signals
+//! are held back while a schedule runs. Where a thread panics, what its destructors do is not explored.
 //!
 //! # Cost
 //! A state costs about one run of a schedule from the beginning, some ten microseconds with optimisation, and 100 bytes or so. Their
 //! number grows exponentially: three threads with three operations each have from ten thousand states (a counter) to a million (a
 //! list, whose nodes differ). A model that has more than its [`limit`](Model::limit) is a failure.
 
+mod decide;
 mod explore;
 pub(crate) mod hooks;
 mod memory;
 mod run;
 #[doc(hidden)]
 pub mod section;
+mod thread;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -106,8 +112,8 @@ impl<'c, S> Model<'c, S> {
         self
     }
 
-    /// What must hold, or else panic, in each state in which no thread owns a gate. It may use sequences, which run on CPU 0, and
-    /// `exclusive`, and must change nothing.
+    /// What must hold, or else panic, in each state in which no thread owns a gate, and at the end. It may use sequences, which run on
+    /// CPU 0, and `exclusive`, and must change nothing.
     pub fn invariant(mut self, holds: impl Fn(&S) + 'c) -> Self {
         self.invariant = Some(Box::new(holds));
         self
@@ -182,7 +188,8 @@ impl<S> fmt::Debug for Model<'_, S> {
 /// A point at which other threads of a model may run, followed by an access to shared memory that the model is not told
 /// otherwise: by an atomic, or behind a lock of the caller's own. Elsewhere it does nothing.
 pub fn shared_access() {
-    hooks::plain("access shared memory");
+    hooks::step("access shared memory");
+    hooks::plain();
 }
 
 /// Tells a model where an object of its setup lies, if words hold its address as a number: addresses differ each time, and states are

@@ -7,7 +7,8 @@
 //! Two points of two schedules are the same state if the same can follow. That is told by a hash of
 //!
 //! - where each thread is, and what it knows: its *history*, a hash over the results of its operations. What a section has loaded
-//!   counts while the section is under way; when it ends only its results do, and an abort forgets it;
+//!   counts while the section is under way; when it ends only its results do, and what it has copied to elsewhere than slots; an abort
+//!   forgets it;
 //! - what is in memory ([`Memory`]): in the slots that were touched, and in the words outside of them that sections have stored;
 //! - the order of those accesses that are not told further ([`Run::plain`]).
 //!
@@ -22,14 +23,15 @@ use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::collections::HashMap;
 use std::panic::catch_unwind;
 
 use corosensei::stack::{DefaultStack, Stack as _};
 use corosensei::{Coroutine, Yielder};
 
-use super::explore::{Choice, Explore};
+use super::explore::Explore;
 use super::memory::{Memory, mix};
+use super::thread::{Failed, State, Thread};
+use crate::sys::SignalsHeld;
 
 std::thread_local! {
     /// The run whose logical thread, or observer, the calling thread is at the moment.
@@ -48,47 +50,6 @@ pub(super) fn with<R>(f: impl FnOnce(&Run) -> R) -> Option<R> {
 
 /// The id of whoever looks on, and of thread 0; those of the others follow.
 const OBSERVER: u32 = 1;
-/// Steps of one schedule after which it is taken to be endless.
-const ENDLESS: u32 = 10_000;
-
-/// What keeps a thread from going on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Ready,
-    /// Until `word` is not `expected` any more.
-    Waiting {
-        word: *const AtomicU32,
-        expected: u32,
-    },
-    Done,
-}
-
-/// How a section has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Failed {
-    /// It may be attempted again.
-    Aborted,
-    /// It may not: a gate that opens meanwhile is as one that was open before.
-    Refused,
-}
-
-/// A logical thread.
-#[derive(Debug)]
-struct Thread {
-    cpu: u32,
-    state: State,
-    history: u64,
-    /// What the section under way has seen, after the history before it.
-    section: Option<u64>,
-    /// That section will be aborted.
-    doomed: bool,
-    /// It begins, or has stored something since it could be aborted last. Elsewhere an abort would have the same effect as there,
-    /// since what a section has only loaded is forgotten.
-    exposed: bool,
-    /// Its last section was not run to its end.
-    failed: Option<Failed>,
-    yielder: *const Yielder<(), ()>,
-}
 
 /// An operation of a schedule, for people.
 #[derive(Clone, Debug)]
@@ -122,23 +83,19 @@ pub(super) enum Verdict {
 
 /// See the [module](self).
 pub(super) struct Run {
-    threads: RefCell<Vec<Thread>>,
+    pub(super) threads: RefCell<Vec<Thread>>,
     /// The thread whose turn it is; `None` for the observer.
-    turn: Cell<Option<usize>>,
-    /// The last thread that ran on each CPU.
-    on_cpu: RefCell<HashMap<u32, usize>>,
-    memory: RefCell<Memory>,
+    pub(super) turn: Cell<Option<usize>>,
+    pub(super) memory: RefCell<Memory>,
     /// Gates that threads own.
-    owned: Cell<isize>,
-    clock: Cell<u64>,
+    pub(super) owned: Cell<isize>,
+    pub(super) clock: Cell<u64>,
     /// Hash of the accesses that are not told further.
-    untold: Cell<u64>,
-    decisions: Cell<u32>,
-    /// How the thread whose turn it was has asked for the next decision.
-    asked: Cell<Turn>,
-    explore: Rc<RefCell<Explore>>,
-    events: Option<RefCell<Vec<Event>>>,
-    verdict: RefCell<Option<Verdict>>,
+    pub(super) untold: Cell<u64>,
+    pub(super) decisions: Cell<u32>,
+    pub(super) explore: Rc<RefCell<Explore>>,
+    pub(super) events: Option<RefCell<Vec<Event>>>,
+    pub(super) verdict: RefCell<Option<Verdict>>,
 }
 
 /// A thread's code.
@@ -167,30 +124,20 @@ pub(super) fn run<S>(
     trace: bool,
     stacks: &mut Stacks,
 ) -> Ran {
-    let thread = |&(cpu, _): &(u32, Code<'_, S>)| Thread {
-        cpu,
-        state: State::Ready,
-        history: mix(u64::from(cpu), 3),
-        section: None,
-        doomed: false,
-        exposed: false,
-        failed: None,
-        yielder: core::ptr::null(),
-    };
     let run = Run {
-        threads: RefCell::new(parts.threads.iter().map(thread).collect()),
+        threads: RefCell::new(parts.threads.iter().map(|&(cpu, _)| Thread::new(cpu)).collect()),
         turn: Cell::new(None),
-        on_cpu: RefCell::default(),
         memory: RefCell::default(),
         owned: Cell::new(0),
         clock: Cell::new(0),
         untold: Cell::new(0),
         decisions: Cell::new(0),
-        asked: Cell::new(Turn::Given),
         explore: Rc::clone(explore),
         events: trace.then(RefCell::default),
         verdict: RefCell::new(None),
     };
+    // Of the thread of the system, which is all logical ones: no handler of its signals runs among them.
+    let _signals = SignalsHeld::new();
     let _during = Switched::to(&run);
     if let Some(shared) = run.observe(parts.setup) {
         run.memory.borrow_mut().region((&raw const shared).addr(), size_of::<S>(), 0);
@@ -296,18 +243,18 @@ impl Run {
     }
 
     /// The first verdict stands.
-    fn judge(&self, verdict: Verdict) {
+    pub(super) fn judge(&self, verdict: Verdict) {
         self.verdict.borrow_mut().get_or_insert(verdict);
     }
 
-    fn note(&self, event: impl FnOnce() -> Event) {
+    pub(super) fn note(&self, event: impl FnOnce() -> Event) {
         if let Some(events) = &self.events {
             events.borrow_mut().push(event());
         }
     }
 
     /// Changes the thread whose turn it is; nothing for the observer.
-    fn thread<R>(&self, f: impl FnOnce(&mut Thread) -> R) -> Option<R> {
+    pub(super) fn thread<R>(&self, f: impl FnOnce(&mut Thread) -> R) -> Option<R> {
         self.turn.get().map(|me| f(&mut self.threads.borrow_mut()[me]))
     }
 
@@ -319,16 +266,15 @@ impl Run {
     }
 
     /// Lets the schedule say who goes on, and comes back when that is the calling thread; nothing for the observer.
-    fn give(&self, turn: Turn) {
+    fn give(&self) {
         let Some(me) = self.turn.get() else { return };
-        self.asked.set(turn);
         let yielder = self.threads.borrow()[me].yielder;
         // SAFETY: set when the coroutine began, which is running.
         unsafe { &*yielder }.suspend(());
     }
 
     pub(super) fn step(&self, what: &'static str) {
-        self.give(Turn::Kept);
+        self.give();
         self.thread(|me| me.learn(STEP));
         self.happened(|| what.to_string());
     }
@@ -338,9 +284,8 @@ impl Run {
         self.thread(|me| me.learn(self.memory.borrow().hash(self.clock.get())));
     }
 
-    /// The thread sees what is in memory, and may change something that is not part of any state.
-    pub(super) fn plain(&self, what: &'static str) {
-        self.step(what);
+    /// The thread sees what is in memory, and may see and change something that is not told.
+    pub(super) fn plain(&self) {
         self.look();
         self.thread(|me| {
             self.untold.set(mix(self.untold.get(), me.history));
@@ -359,7 +304,7 @@ impl Run {
     /// Whether a section that has failed is attempted again. However often it was aborted, that may be.
     pub(super) fn again(&self) -> bool {
         if self.thread(|me| me.failed) == Some(Some(Failed::Aborted)) {
-            self.give(Turn::Failed);
+            self.give();
         }
         let again = self.thread(|me| {
             let again = me.failed.is_none();
@@ -380,7 +325,7 @@ impl Run {
     /// A sequence has ended by its slow path, before which the history was this: as [`leave`](Self::leave).
     pub(super) fn settle(&self, before: u64, results: impl Iterator<Item = (u64, bool)>) {
         let results = self.results(results);
-        self.thread(|me| me.history = mix(before, results));
+        self.thread(|me| me.know(before, results));
     }
 
     pub(super) fn own(&self, by: isize) {
@@ -397,31 +342,25 @@ impl Run {
     }
 
     pub(super) fn wait(&self, word: &AtomicU32, expected: u32) {
-        let waiting = State::Waiting { word, expected };
-        if word.load(Ordering::Relaxed) == expected && self.thread(|me| me.state = waiting).is_none() {
+        let waits = word.load(Ordering::Relaxed) == expected;
+        if waits && self.thread(|me| me.state = State::Waiting(word)).is_none() {
             panic!("what looks on at a model would have to wait for one of its threads");
         }
-        self.give(Turn::Kept);
+        self.give();
         self.thread(|me| me.learn(STEP));
         self.happened(|| "wakes".to_string());
     }
 
     pub(super) fn wake(&self, word: &AtomicU32) {
         for thread in &mut *self.threads.borrow_mut() {
-            if matches!(thread.state, State::Waiting { word: on, .. } if core::ptr::eq(on, word)) {
+            if thread.state == State::Waiting(word) {
                 thread.state = State::Ready;
             }
         }
     }
 
-    pub(super) fn yield_now(&self) {
-        self.give(Turn::Given);
-        self.thread(|me| me.learn(STEP));
-    }
-
     /// Begins an attempt, and says on which CPU.
-    pub(super) fn begin(&self, name: &'static str) -> u32 {
-        let _ = name;
+    pub(super) fn begin(&self) -> u32 {
         self.thread(|me| {
             me.section = Some(8);
             (me.doomed, me.exposed) = (false, true);
@@ -431,7 +370,7 @@ impl Run {
 
     /// The next operation of the section under way, unless that is aborted.
     pub(super) fn operate(&self, name: &str, operation: &str, what: &str) -> Option<()> {
-        self.give(Turn::Kept);
+        self.give();
         let doomed = self.thread(|me| {
             me.exposed = false;
             me.doomed
@@ -456,6 +395,7 @@ impl Run {
     fn fail(&self, how: Failed) {
         self.thread(|me| {
             me.section = None;
+            me.copied = 0;
             me.doomed = false;
             me.failed = Some(how);
         });
@@ -467,7 +407,7 @@ impl Run {
         self.thread(|me| {
             me.section = None;
             me.doomed = false;
-            me.history = mix(me.history, results);
+            me.know(me.history, results);
         });
     }
 
@@ -490,11 +430,19 @@ impl Run {
         self.thread(|me| me.learn(name));
     }
 
-    /// A word was stored, perhaps outside of all slots.
-    pub(super) fn stored(&self, at: usize, value: u64, pointer: bool) {
+    /// A word was stored, perhaps outside of all slots; says whether it was.
+    pub(super) fn stored(&self, at: usize, value: u64, pointer: bool) -> bool {
         let name = self.named(value, pointer);
-        self.memory.borrow_mut().stored(at, name);
         self.thread(|me| me.exposed = true);
+        self.memory.borrow_mut().stored(at, name)
+    }
+
+    /// A word was copied, perhaps to where the thread reads it without a word.
+    pub(super) fn copied(&self, at: usize, value: u64) {
+        if self.stored(at, value, false) {
+            let name = self.named(value, false);
+            self.thread(|me| me.copied = mix(me.copied, name));
+        }
     }
 
     /// Objects will be at these addresses.
@@ -524,168 +472,7 @@ impl Run {
         self.loaded(self.clock.get(), false);
         self.clock.get()
     }
-
-    /// Chooses who goes on and how: by the script, or the same thread, if it can. `None` at the end.
-    fn decide(&self, invariant: &dyn Fn() -> bool) -> Option<usize> {
-        let number = self.decisions.get();
-        self.decisions.set(number + 1);
-        if number == ENDLESS {
-            self.judge(Verdict::Endless);
-        }
-        let options = self.options();
-        if options.is_empty() && self.threads.borrow().iter().any(|thread| thread.state != State::Done) {
-            self.judge(Verdict::Deadlock);
-        }
-        if self.verdict.borrow().is_some() {
-            return None;
-        }
-        let &(usual, _) = options.first()?;
-        let scripted = self.explore.borrow_mut().scripted(number);
-        let choice = scripted.unwrap_or(usual);
-        if !options.iter().any(|&(option, _)| option == choice) {
-            self.judge(Verdict::Unrepeatable);
-            return None;
-        }
-        let new =
-            options.len() > 1 && scripted.is_none() && self.explore.borrow_mut().is_new(|| self.key(usual));
-        if new {
-            for &(option, cost) in &options[1..] {
-                self.explore.borrow_mut().note(number, option, cost, self.key(option));
-            }
-        }
-        if (new || self.events.is_some()) && self.owned.get() == 0 && !invariant() {
-            return None;
-        }
-        self.choose(choice);
-        self.turn.get()
-    }
-
-    /// What can happen now, the usual first, each with what it costs.
-    fn options(&self) -> Vec<(Choice, u32)> {
-        if self.asked.get() == Turn::Failed {
-            return [(Choice::Again, 0), (Choice::GiveUp, 1)].into();
-        }
-        let threads = self.threads.borrow();
-        let me = self.turn.get().filter(|&me| threads[me].can_run());
-        let mut options = Vec::new();
-        let count = threads.len();
-        let others = (1..=count).map(|step| (self.turn.get().unwrap_or(count - 1) + step) % count);
-        let others = others.filter(|&other| Some(other) != me && threads[other].can_run());
-        let others = others.filter(|&other| {
-            self.doomed_by(Choice::Run(other))
-                .is_none_or(|doomed| threads[doomed].doomed || threads[doomed].exposed)
-        });
-        let cost = match (me, self.asked.get()) {
-            (Some(me), Turn::Kept) => {
-                options.push((Choice::Run(me), 0));
-                if threads[me].section.is_some() && !threads[me].doomed && threads[me].exposed {
-                    options.push((Choice::Abort, 1));
-                }
-                1
-            }
-            _ => 0,
-        };
-        options.extend(others.map(|other| (Choice::Run(other), cost)));
-        if options.is_empty() {
-            options.extend(me.map(|me| (Choice::Run(me), 0)));
-        }
-        options
-    }
-
-    fn choose(&self, choice: Choice) {
-        let before = self.turn.get();
-        let doomed = self.doomed_by(choice);
-        if let Some(doomed) = doomed {
-            self.threads.borrow_mut()[doomed].doomed = true;
-        }
-        let next = match choice {
-            Choice::Run(next) => next,
-            Choice::Abort | Choice::GiveUp => return,
-            Choice::Again => return self.thread(|me| me.failed = None).unwrap_or(()),
-        };
-        if let Some(thread) = before
-            && thread != next
-            && self.asked.get() == Turn::Kept
-            && self.threads.borrow()[thread].can_run()
-        {
-            self.note(|| Event::Preempted { thread, by: next, aborts: doomed.is_some() });
-        }
-        let threads = &mut *self.threads.borrow_mut();
-        threads[next].state = State::Ready;
-        self.on_cpu.borrow_mut().insert(threads[next].cpu, next);
-        self.turn.set(Some(next));
-    }
-
-    /// The thread whose section a choice will abort.
-    fn doomed_by(&self, choice: Choice) -> Option<usize> {
-        let threads = self.threads.borrow();
-        let doomed = match choice {
-            Choice::Abort => self.turn.get(),
-            Choice::Again | Choice::GiveUp => None,
-            Choice::Run(next) => {
-                self.on_cpu.borrow().get(&threads[next].cpu).copied().filter(|&on_cpu| on_cpu != next)
-            }
-        };
-        doomed.filter(|&doomed| threads[doomed].section.is_some())
-    }
-
-    /// The state in which the choice has been made: see the [module](self).
-    fn key(&self, choice: Choice) -> u64 {
-        let doomed = self.doomed_by(choice);
-        let turn = match choice {
-            Choice::Run(next) => Some(next),
-            Choice::Abort | Choice::Again | Choice::GiveUp => self.turn.get(),
-        };
-        let memory = self.memory.borrow().hash(self.clock.get());
-        let key = mix(mix(memory, self.untold.get()), turn.map_or(0, |turn| turn as u64 + 1));
-        self.threads.borrow().iter().enumerate().fold(key, |key, (number, thread)| {
-            let section = match thread.section {
-                None => 0,
-                Some(_) if thread.doomed || doomed == Some(number) => 1,
-                Some(section) => mix(section, 4),
-            };
-            let state = match thread.state {
-                State::Ready => 0,
-                State::Waiting { .. } => 1 + u64::from(thread.can_run()),
-                State::Done => 3,
-            };
-            let failed = match thread.failed {
-                None => 0,
-                Some(_) if choice == Choice::Again && turn == Some(number) => 0,
-                Some(Failed::Aborted) if choice == Choice::GiveUp && turn == Some(number) => 4,
-                Some(Failed::Aborted) => 8,
-                Some(Failed::Refused) => 12,
-            };
-            mix(mix(mix(key, thread.history), section), failed | state)
-        })
-    }
-}
-
-/// Whether the thread that asks keeps its turn, if it can and nothing happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    Kept,
-    Given,
-    /// It asks whether to attempt its section again.
-    Failed,
 }
 
 const STEP: u64 = 5;
 const GAVE_UP: u64 = 6;
-
-impl Thread {
-    /// Adds to what the section has seen, or to the history.
-    fn learn(&mut self, what: u64) {
-        let seen = self.section.as_mut().unwrap_or(&mut self.history);
-        *seen = mix(*seen, what);
-    }
-
-    fn can_run(&self) -> bool {
-        match self.state {
-            State::Ready => true,
-            // SAFETY: whoever waits has borrowed the word.
-            State::Waiting { word, expected } => unsafe { &*word }.load(Ordering::Relaxed) != expected,
-            State::Done => false,
-        }
-    }
-}

@@ -19,7 +19,7 @@ impl Section {
     /// Begins an attempt, if the calling thread is one of a model.
     #[must_use]
     pub fn begin(name: &'static str) -> Option<Self> {
-        run::with(|run| run.begin(name)).map(|cpu| Self { name, cpu })
+        run::with(Run::begin).map(|cpu| Self { name, cpu })
     }
 
     /// Finds the slot of the CPU, and passes its gate.
@@ -155,13 +155,6 @@ impl SlowPath {
     /// It has ended, by an exit and with results as a section has them.
     pub fn end(self, exit: u32, results: &[(u64, bool)]) {
         run::with(|run| run.settle(self.before, told(exit, results)));
-    }
-
-    /// It has ended by a function of the user's, which has returned this. What is nothing says nothing.
-    pub fn end_with<R>(self, _result: &R) {
-        if size_of::<R>() == 0 {
-            self.end(0, &[]);
-        }
     }
 }
 

@@ -284,7 +284,7 @@ pub unsafe fn run<T, I: GatedIndex>(
     // A slot's memory is there. Before the gate is closed, so that nobody waits while pages come in.
     probe::check(steps, &(item..item + size_of::<T>()))?;
     let run = |_| {
-        hooks::look();
+        hooks::plain();
         let failed = steps.iter().position(|step| {
             compiler_fence(Ordering::SeqCst);
             // SAFETY: the slot is ours, and the caller has promised the rest.

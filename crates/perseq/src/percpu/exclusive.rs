@@ -46,8 +46,8 @@ const SLEEP: u32 = 10;
 /// The gate is owned by the calling thread until this is dropped.
 pub(crate) struct Owned<'g> {
     gate: &'g Gate,
-    /// Dropped after `drop` has opened the gate.
-    _signals: sys::SignalsHeld,
+    /// Dropped after `drop` has opened the gate. In a model, the run has signals held back, and forks do not matter.
+    _counted: hooks::Real<Counted>,
     /// The thread that acquired it must give it back.
     not_send: PhantomData<*const ()>,
 }
@@ -65,20 +65,11 @@ impl<'g> Owned<'g> {
     }
 
     fn by(gate: &'g Gate, acquire: impl FnOnce(u32) -> Result<(), Refusal>) -> Result<Self, Refusal> {
-        let signals = sys::SignalsHeld::new();
-        let outermost = change_depth(1) == 1;
-        count_in(outermost);
+        let counted = hooks::real(Counted::new);
         hooks::step("close the gate");
-        match acquire(sys::thread_id()) {
-            Ok(()) => {
-                hooks::own(1);
-                Ok(Self { gate, _signals: signals, not_send: PhantomData })
-            }
-            Err(refusal) => {
-                count_out();
-                Err(refusal)
-            }
-        }
+        acquire(sys::thread_id())?;
+        hooks::own(1);
+        Ok(Self { gate, _counted: counted, not_send: PhantomData })
     }
 }
 
@@ -86,7 +77,26 @@ impl Drop for Owned<'_> {
     fn drop(&mut self) {
         self.gate.release();
         hooks::own(-1);
-        count_out();
+    }
+}
+
+/// An owner as forks see it, with signals held back.
+struct Counted {
+    _signals: sys::SignalsHeld,
+}
+
+impl Counted {
+    fn new() -> Self {
+        let _signals = sys::SignalsHeld::new();
+        count_in(change_depth(1) == 1);
+        Self { _signals }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        uncount();
+        change_depth(-1);
     }
 }
 
@@ -104,11 +114,6 @@ fn count_in(outermost: bool) {
         }
         uncount();
     }
-}
-
-fn count_out() {
-    uncount();
-    change_depth(-1);
 }
 
 fn uncount() {

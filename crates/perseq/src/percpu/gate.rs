@@ -22,6 +22,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use crate::model::hooks;
 use crate::sys;
 
 /// See the [module](self).
@@ -135,7 +136,7 @@ impl Gate {
                 _ if owner & !SEVERAL == me << 1 => return Err(Refusal::Mine),
                 _ => {}
             }
-            if spins < SPINS {
+            if spins < hooks::rounds(SPINS) {
                 spins += 1;
                 core::hint::spin_loop();
                 continue;

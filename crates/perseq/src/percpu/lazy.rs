@@ -73,7 +73,10 @@ impl<T, I: Index> LazyPerCpu<T, I> {
     #[inline]
     #[must_use]
     pub fn existing(&self) -> Option<&PerCpu<T, I>> {
-        if self.base.load(Ordering::Acquire).addr() == I::UNMADE {
+        hooks::step("look for the slots");
+        let made = self.base.load(Ordering::Acquire).addr() != I::UNMADE;
+        hooks::seen(u8::from(made));
+        if !made {
             return None;
         }
         // SAFETY: made, so it holds the base of a complete `PerCpu`, never changes again, and was loaded with acquire. `PerCpu`

@@ -356,7 +356,7 @@ impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
     /// See [`ExclusiveError`]; `f` is not run then.
     pub fn exclusive<R>(&self, index: u32, f: impl FnOnce(&mut T) -> R) -> Result<R, ExclusiveError> {
         self.exclusive_ptr(index, Change::Several, |mut item| {
-            hooks::look();
+            hooks::plain();
             // SAFETY: the slot is ours while this runs (see `gate`). Whoever reads single words of it meanwhile, through
             // `item`, has promised that its words are not written through this reference.
             f(unsafe { item.as_mut() })

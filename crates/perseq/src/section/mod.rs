@@ -79,7 +79,7 @@ pub fn retry<O>(mut attempt: impl FnMut() -> Option<O>) -> Option<O> {
 /// The built-in `tsc()`, outside a section.
 #[must_use]
 pub fn tsc() -> u64 {
-    crate::arch::tsc()
+    hooks::clock().unwrap_or_else(crate::arch::tsc)
 }
 
 /// The built-in `rdpmc(index)`, outside a section.
@@ -89,7 +89,7 @@ pub fn tsc() -> u64 {
 #[must_use]
 pub unsafe fn rdpmc(index: u32) -> u64 {
     // SAFETY: the caller's promise.
-    unsafe { crate::arch::rdpmc(index) }
+    hooks::clock().unwrap_or_else(|| unsafe { crate::arch::rdpmc(index) })
 }
 
 /// Bytes of one element of an array, for the offset of an index at which there is a `Word`.

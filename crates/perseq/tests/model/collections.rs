@@ -77,6 +77,29 @@ fn counter_that_is_reset_from_another_cpu() {
 }
 
 #[test]
+fn counter_that_two_reset() {
+    let reset = |(counter, taken): &(Counter, Cell<u64>)| {
+        let reset = counter.reset();
+        taken.set(taken.get() + reset);
+    };
+    let model = Model::new(|| (counters(), Cell::new(0)))
+        .thread(|(counter, _)| (0..2).for_each(|_| counter.add(1)))
+        .thread_on(1, reset)
+        .thread_on(1, reset)
+        .finally(|(counter, taken)| assert_eq!(counter.sum() + taken.get(), 2));
+    prove("counter with two who reset", &model);
+}
+
+#[test]
+fn counter_that_is_read_while_it_is_reset() {
+    let model = Model::new(counters)
+        .thread(|counter| (0..2).for_each(|_| counter.add(1)))
+        .thread_on(1, |counter| assert!(counter.reset() <= 2))
+        .thread_on(1, |counter| assert!(counter.sum() <= 2, "no word is older than its baseline"));
+    prove("counter with a reader", &model);
+}
+
+#[test]
 fn gauge() {
     let gauges = || {
         let gauge = Gauge::new();
@@ -375,6 +398,39 @@ fn ring_that_is_read_from_another_cpu() {
         .thread_on(1, read)
         .finally(each_record_in_its_order);
     prove("ring with a reader", &model);
+}
+
+#[test]
+fn ring_whose_records_do_not_fit_before_its_end() {
+    type Shared = (Ring<64>, RefCell<Vec<u8>>);
+    let read = |(ring, read): &Shared| {
+        ring.reader().expect("the only one").read(0, |record| {
+            assert_eq!(record, [record[0]; 16], "a record that is whole");
+            read.borrow_mut().push(record[0]);
+        });
+    };
+    // Two records of 24 bytes with their lengths have come and gone; 16 bytes are left before the end.
+    let shared = move || {
+        let shared = (Ring::new(), RefCell::default());
+        (0..2).for_each(|number| shared.0.append(&[number; 16]).expect("room"));
+        read(&shared);
+        shared
+    };
+    let append = |number| move |(ring, _): &Shared| ring.append(&[number; 16]).is_ok();
+    let first = move |shared: &Shared| {
+        assert!(append(2)(shared));
+        // There is room for both of the others only if the reader has made some.
+        append(3)(shared);
+    };
+    let model =
+        Model::new(shared).thread(first).thread(move |shared| _ = append(4)(shared)).thread_on(1, read);
+    let model = model.finally(move |shared| {
+        read(shared);
+        let mut records = shared.1.borrow().clone();
+        records.sort_unstable();
+        assert!(records.len() >= 3 && records.is_sorted_by(|a, b| a < b), "each once: {records:?}");
+    });
+    prove("ring around its end", &model);
 }
 
 #[test]
