@@ -252,8 +252,8 @@ pub fn to_c(result: Result<Outcome, OpvError>) -> i32 {
     }
 }
 
-/// Runs `ops` on slot `index`, from any thread, for any CPU, online or not; see the [module](self). About 1 µs for the CPU one runs on, 2 µs more
-/// for another. Async-signal-safe.
+/// Runs `ops` on slot `index`, from any thread, for any CPU, online or not; see the [module](self). About 1 µs for the CPU one runs on, and an
+/// interrupt more for another. Async-signal-safe.
 ///
 /// # Errors
 /// See [`OpvError`]; nothing is changed then.
