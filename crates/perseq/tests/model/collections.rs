@@ -99,19 +99,39 @@ fn counter_that_is_read_while_it_is_reset() {
     prove("counter with a reader", &model);
 }
 
+fn gauges() -> Gauge {
+    let gauge = Gauge::new();
+    gauge.prepare().expect("memory");
+    gauge
+}
+
 #[test]
 fn gauge() {
-    let gauges = || {
-        let gauge = Gauge::new();
-        gauge.prepare().expect("memory");
-        gauge
-    };
     let model = Model::new(gauges)
         .thread(|gauge| (0..3).for_each(|_| gauge.add(1)))
         .thread(|gauge| (0..3).for_each(|_| gauge.sub(1)))
         .thread(|gauge| (0..3).for_each(|_| gauge.add(1)))
         .finally(|gauge| assert_eq!(gauge.value(), 3));
     prove("gauge", &model);
+}
+
+#[test]
+fn gauge_that_is_set_while_it_is_read() {
+    let five = || {
+        let gauge = gauges();
+        gauge.add(5);
+        gauge
+    };
+    let model = Model::new(|| (five(), Cell::new(0)))
+        .thread(|(gauge, _)| gauge.add(1))
+        .thread_on(1, |(gauge, before)| before.set(gauge.set(10)))
+        .thread_on(1, |(gauge, _)| {
+            let value = gauge.value();
+            assert!([5, 6, 10, 11].contains(&value), "{value} was never the value");
+        })
+        // The addition is before the set or after it.
+        .finally(|(gauge, before)| assert_eq!(gauge.value() - 10 + before.get(), 6));
+    prove("gauge that is set", &model);
 }
 
 type Small = Histogram<{ perseq::collections::histogram::buckets(0) }>;
