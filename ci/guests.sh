@@ -26,7 +26,7 @@ logs=$(realpath "$target_dir")/guests
 failed=0
 
 gnu=x86_64-unknown-linux-gnu musl=x86_64-unknown-linux-musl
-some=(i686-unknown-linux-gnu "$musl" "$gnu"/{5.10,newest} aarch64-unknown-linux-gnu riscv64gc-unknown-linux-gnu)
+some=(i686-unknown-linux-gnu "$musl" "$gnu"/newest aarch64-unknown-linux-gnu riscv64gc-unknown-linux-gnu)
 all=(
     i686-unknown-linux-{gnu,musl} "$musl"
     {"$musl","$gnu"}/{5.10,6.1,6.12,sid,experimental} "$gnu/experimental+rseq_debug=1"
