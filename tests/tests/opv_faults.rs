@@ -8,7 +8,6 @@ use std::sync::LazyLock;
 
 use perseq::PerCpu;
 use perseq::opv::{CpuOp, OpvError, Outcome, Vector, to_c};
-use perseq_tests::skip::skip;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
 const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
@@ -180,6 +179,8 @@ fn a_page_beyond_the_end_of_its_file() {
     }
 }
 
+// Where processors have such keys, and libc the numbers of the calls.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 #[test]
 fn a_page_whose_protection_key_forbids_it() {
     const DISABLE_ACCESS: usize = 1;
@@ -190,7 +191,7 @@ fn a_page_whose_protection_key_forbids_it() {
         unsafe {
             let key = libc::syscall(libc::SYS_pkey_alloc, 0_usize, rights);
             if key < 0 {
-                return skip("pkeys", std::io::Error::last_os_error());
+                return perseq_tests::skip::skip("pkeys", std::io::Error::last_os_error());
             }
             let second = pages.at_border(0);
             let protected = libc::syscall(libc::SYS_pkey_mprotect, second, *PAGE, READ_WRITE as usize, key);
