@@ -153,8 +153,8 @@ fn histogram() {
     let model = Model::new(histograms)
         .thread(record)
         .thread(record)
-        .thread(|histogram| histogram.record(3))
-        .finally(|histogram| assert_eq!(seen(histogram), (5, 11)));
+        .thread(record)
+        .finally(|histogram| assert_eq!(seen(histogram), (6, 12)));
     prove("histogram", &model);
 }
 
@@ -403,9 +403,9 @@ fn each_record_in_its_order(rings: &Rings) {
 #[test]
 fn ring() {
     let model = Model::new(rings)
-        .thread(append(0, 2))
-        .thread(append(1, 1))
-        .thread(append(2, 1))
+        .thread(append(0, 3))
+        .thread(append(1, 3))
+        .thread(append(2, 3))
         .finally(each_record_in_its_order);
     prove("ring", &model);
 }
@@ -454,6 +454,20 @@ fn ring_whose_records_do_not_fit_before_its_end() {
 }
 
 #[test]
+fn pool_of_three_threads() {
+    let model = Model::new(|| Pool::new(2))
+        .thread(|pool| drop(pool.insert(1)))
+        .thread(|pool| drop(pool.insert(2)))
+        .thread(|pool| drop(pool.insert(3)))
+        .finally(|pool| {
+            assert_eq!(pool.in_use(), 0);
+            let all: Vec<_> = core::iter::from_fn(|| pool.insert(0).ok()).collect();
+            assert_eq!(all.len(), 2, "none is lost, none is there twice");
+        });
+    prove("pool of three threads", &model);
+}
+
+#[test]
 fn pool() {
     let insert_and_drop = |pool: &Pool<u64>| {
         let first = pool.insert(1);
@@ -481,9 +495,9 @@ fn count(mut value: Guard<'_, u64>) {
 #[test]
 fn lock() {
     let model = Model::new(|| Lock::new(|_cpu| 0))
-        .thread(|lock| count(lock.lock()))
-        .thread(|lock| count(lock.lock()))
-        .finally(|lock| assert_eq!(*lock.lock(), 2));
+        .thread(|lock| (0..2).for_each(|_| count(lock.lock())))
+        .thread(|lock| (0..2).for_each(|_| count(lock.lock())))
+        .finally(|lock| assert_eq!(*lock.lock(), 4));
     prove("lock", &model);
 }
 
