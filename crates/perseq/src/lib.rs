@@ -69,6 +69,8 @@ pub mod cpu;
 pub mod fence;
 #[cfg(any(feature = "metrics", feature = "prometheus-client"))]
 mod float;
+#[doc(hidden)]
+pub mod fork;
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 #[cfg(feature = "metrics")]
@@ -95,7 +97,7 @@ pub use collections::counter::{Counter, Counters};
 pub use collections::gauge::Gauge;
 pub use collections::histogram::Histogram;
 pub use fence::{fence, fence_all};
-pub use percpu::{ByCid, ByCpu, ExclusiveError, GatedIndex, Index, LazyPerCpu, PerCid, PerCpu};
+pub use percpu::{ByCid, ByCpu, ExclusiveError, GatedIndex, Index, LazyPerCpu, PerCid, PerCpu, Ungated};
 pub use registration::status::{Status, status};
 pub use sys::AllocError;
 

@@ -56,6 +56,16 @@ pub fn fence_all() -> Result<(), FenceError> {
     imp::fence(None, registration::is_off())
 }
 
+/// Aborts the sections of this process that are under way on any CPU, where there are sections: then it is [`fence_all`], and so a full
+/// barrier on every CPU that runs a thread of this process. Where rseq is off it does nothing at once, not even here, as every
+/// sequence takes its slow path; what must be ordered with those needs barriers on both sides.
+///
+/// # Errors
+/// As [`fence`].
+pub fn quiesce_all() -> Result<(), FenceError> {
+    quiesce(None)
+}
+
 /// What ownership of a slot needs: [`fence`], or nothing where there are no sections.
 pub(crate) fn quiesce(cpu: Option<u32>) -> Result<(), FenceError> {
     if hooks::fence(cpu) || registration::is_off() {

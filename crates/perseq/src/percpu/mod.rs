@@ -60,10 +60,45 @@ pub struct ByCpu;
 #[derive(Clone, Copy, Debug)]
 pub struct ByCid;
 
-/// Slots by CPU that nobody ever owns, for sequences whose slow path is elsewhere: without a gate, which is a load and a branch
-/// less. The section looks at the CPU's number and the base instead.
+/// Slots by CPU that nobody ever owns, without a gate, which is a load and a branch less: in a [`LazyPerCpu`], for sequences whose
+/// slow path is elsewhere. The section looks at the CPU's number and the base instead.
+///
+/// What is split into a word for sequences and an atomic word beside it needs no gate: where the section cannot run, the
+/// atomic word is changed, and nobody waits for anybody.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+///
+/// use perseq::{LazyPerCpu, Ungated, sequence};
+///
+/// struct Count { value: u64 }
+///
+/// static COUNTS: LazyPerCpu<Count, Ungated> = LazyPerCpu::new(|_cpu| Count { value: 0 });
+/// static BESIDE: AtomicU64 = AtomicU64::new(0);
+///
+/// sequence! {
+///     #[slow_path(add_beside)]
+///     fn add(counts: &LazyPerCpu<Count, Ungated>, n: u64) {
+///         let value: u64 = counts.value;
+///         commit counts.value = value + n;
+///     }
+/// }
+///
+/// fn add_beside(_: &LazyPerCpu<Count, Ungated>, n: u64) {
+///     BESIDE.fetch_add(n, Relaxed);
+/// }
+///
+/// let counts = COUNTS.get(); // before that, every addition takes the slow path
+/// add(&COUNTS, 2);
+/// add(&COUNTS, 3);
+/// let words = (0..counts.slots()).filter_map(|cpu| counts.item(cpu)).map(|count| {
+///     // SAFETY: the slots live as long as `COUNTS`, and sections store the word at once.
+///     unsafe { AtomicU64::from_ptr(&raw mut (*count.as_ptr()).value) }.load(Relaxed)
+/// });
+/// assert_eq!(words.sum::<u64>() + BESIDE.load(Relaxed), 5);
+/// ```
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ungated;
+pub struct Ungated;
 
 impl Index for ByCpu {
     const BY_CID: bool = false;

@@ -35,6 +35,7 @@ pub(crate) fn prepare_for_fork() {
         OWNERS.store(own, Ordering::SeqCst);
         FORKS.store(0, Ordering::SeqCst);
         GENERATION.fetch_add(1, Ordering::Relaxed);
+        crate::fork::run_in_child();
     }
     // SAFETY: the handlers are functions of this library, which libc forgets if it is unloaded. Without memory for
     // them, slots are abandoned in the child.
