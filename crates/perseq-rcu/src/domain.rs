@@ -1,0 +1,356 @@
+//! [`Domain`]: readers, and the writers that wait for them.
+//!
+//! A domain is `'static`: a reader can be anywhere at any time, and a fork has to find every domain there is.
+//!
+//! One thread at a time takes a grace period forward, the one that holds `leader`. The others wait for that lock, and find their grace
+//! period over when they get it, or lead the next.
+
+use std::fmt;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use perseq::fence::FenceError;
+use perseq::fork::InChild;
+
+use crate::anew::Anew;
+use crate::callbacks::{Callbacks, Head};
+use crate::grace::{Progress, Sequence};
+use crate::patience::Patience;
+use crate::readers::{Phase, Readers};
+use crate::stall::{Stall, Watch};
+
+/// A set of readers, and what waits for them: readers of one domain do not hold up writers of another.
+///
+/// Most programs need one only, which is there: [`Domain::global`], by the functions of this crate. See the [crate](crate) for what may be
+/// done where.
+///
+/// ```
+/// use perseq_rcu::Domain;
+///
+/// static ROUTES: Domain = Domain::new();
+///
+/// let reading = ROUTES.read();
+/// // … whatever a pointer leads to that was loaded here …
+/// drop(reading);
+/// ROUTES.synchronize();
+/// ```
+#[derive(Debug)]
+pub struct Domain {
+    pub(crate) readers: Readers,
+    sequence: Sequence,
+    leader: Anew<Mutex<Progress>>,
+    watch: Watch,
+    pub(crate) callbacks: Callbacks,
+    /// Linked into [`DOMAINS`] by `next`.
+    linked: AtomicBool,
+    next: AtomicPtr<Domain>,
+}
+
+/// Every domain that was written to, for forks.
+static DOMAINS: AtomicPtr<Domain> = AtomicPtr::new(ptr::null_mut());
+static IN_CHILD: InChild = InChild::new(begin_anew);
+
+fn begin_anew() {
+    let mut at = DOMAINS.load(Ordering::Acquire);
+    // SAFETY: what is linked is `'static`.
+    while let Some(domain) = unsafe { at.as_ref() } {
+        // SAFETY: called in the child of a fork only.
+        unsafe {
+            domain.readers.begin_anew();
+            domain.leader.replace(Mutex::new(Progress::none()));
+            domain.callbacks.begin_anew();
+        }
+        at = domain.next.load(Ordering::Relaxed);
+    }
+}
+
+/// Why a grace period could not be waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GraceError {
+    /// Other CPUs cannot be made to execute a barrier.
+    Fence(FenceError),
+    /// Readers have not left in time.
+    Stalled(Stall),
+}
+
+impl fmt::Display for GraceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fence(error) => write!(f, "there can be no grace period: {error}"),
+            Self::Stalled(stall) => stall.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for GraceError {}
+
+/// A point in time, for [`Domain::poll`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GraceState(u64);
+
+/// The calling thread, or whoever has this, is a reader until it is dropped. See [`Domain::read`].
+#[derive(Debug)]
+#[must_use = "a reader is one until this is dropped"]
+pub struct ReadGuard {
+    domain: &'static Domain,
+    phase: Phase,
+}
+
+// SAFETY: a reader is a number in a count, of whatever thread; it leaves on the CPU where it is dropped. Whoever sends it elsewhere
+// orders what was read before with what is read there.
+unsafe impl Send for ReadGuard {}
+// SAFETY: a shared reference does nothing.
+unsafe impl Sync for ReadGuard {}
+
+impl ReadGuard {
+    /// The domain of which this is a reader.
+    #[must_use]
+    #[inline]
+    pub fn domain(&self) -> &'static Domain {
+        self.domain
+    }
+}
+
+impl Drop for ReadGuard {
+    #[inline]
+    fn drop(&mut self) {
+        self.domain.leave(self.phase);
+    }
+}
+
+impl Domain {
+    /// A domain without readers.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            readers: Readers::new(),
+            sequence: Sequence::new(),
+            leader: Anew::new(Mutex::new(Progress::none())),
+            watch: Watch::new(),
+            callbacks: Callbacks::new(),
+            linked: AtomicBool::new(false),
+            next: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// The domain of whoever has no reason for one of his own.
+    #[must_use]
+    #[inline]
+    pub fn global() -> &'static Self {
+        static GLOBAL: Domain = Domain::new();
+        &GLOBAL
+    }
+
+    /// Becomes a reader: what is unpublished from now on stays whole until the guard is dropped.
+    ///
+    /// Costs two restartable sequences, here and at the drop. Readers nest; a guard may be dropped on another CPU and on another thread than it was
+    /// taken on, so it may be held across an `.await`. Wait-free; async-signal-safe.
+    ///
+    /// A guard that is [forgotten](std::mem::forget), or whose thread ends without dropping it, holds up writers for ever; see
+    /// [`on_stall`](Self::on_stall). In the child of a fork the guards of the parent protect nothing, and may be dropped.
+    #[inline]
+    pub fn read(&'static self) -> ReadGuard {
+        ReadGuard { domain: self, phase: self.enter() }
+    }
+
+    /// Waits until all readers have left that were inside at the call. What was unpublished before can then be freed.
+    ///
+    /// Callers that come at the same time share grace periods. About the cost of a membarrier(2), if there are no readers; it
+    /// grows with the CPUs of the machine, not with threads or readers. Not for signal handlers, and not to be called by a reader, who would
+    /// wait for himself.
+    ///
+    /// # Panics
+    /// If other CPUs cannot be made to execute a barrier, because membarrier(2) was forbidden to this process after its start, and
+    /// sched_setaffinity(2) too; see [`synchronize_within`](Self::synchronize_within).
+    pub fn synchronize(&'static self) {
+        self.reach(self.target());
+    }
+
+    /// [`synchronize`](Self::synchronize), for no longer than `time`.
+    ///
+    /// # Errors
+    /// [`GraceError`]: the grace period is not over, or cannot be had.
+    pub fn synchronize_within(&'static self, time: Duration) -> Result<(), GraceError> {
+        self.wait_for(self.target(), Some(time))
+    }
+
+    /// A state that is reached when a grace period has passed after this call. For whoever does not want to wait; async-signal-safe.
+    ///
+    /// ```
+    /// static SESSIONS: perseq_rcu::Domain = perseq_rcu::Domain::new();
+    ///
+    /// let reading = SESSIONS.read();
+    /// let state = SESSIONS.state();
+    /// assert!(!SESSIONS.poll(state));
+    /// drop(reading);
+    /// assert!(SESSIONS.poll(state) || SESSIONS.poll(state));
+    /// ```
+    #[must_use]
+    pub fn state(&self) -> GraceState {
+        GraceState(self.target())
+    }
+
+    /// Whether `state` is reached: as far as that can be brought about without waiting for readers or for other writers. It takes two calls
+    /// at least while readers come and go.
+    ///
+    /// Where there can be [no grace period](GraceError::Fence) it says no.
+    #[must_use]
+    pub fn poll(&'static self, state: GraceState) -> bool {
+        self.try_reach(state.0)
+    }
+
+    /// Has `report` called whenever a grace period is waited for that long, and each time as much again. It is called by the thread that
+    /// waits, which holds up others that do; it may not write to this domain, and not fork.
+    ///
+    /// A report that is replaced by another is never freed: set it once.
+    pub fn on_stall(&self, after: Duration, report: impl Fn(&Stall) + Send + Sync + 'static) {
+        self.watch.set(after, Box::new(report));
+    }
+
+    /// How many grace periods there have been.
+    #[must_use]
+    pub fn grace_periods(&self) -> u64 {
+        self.sequence.ended()
+    }
+
+    /// Calls `callback` after a grace period, on some thread: that of the domain's [`Worker`](crate::Worker), or one that defers others later, or
+    /// that calls [`barrier`](Self::barrier). It allocates, so it is not for signal handlers; it never waits for readers, so they may call it.
+    ///
+    /// Without a worker up to 1023 callbacks of each CPU stay where they are until there are more, or somebody calls `barrier`.
+    /// They are run in no particular order; they may defer others, but not fork. One that panics does so on the thread that runs it, after the
+    /// others. Callbacks that are deferred at a fork are the parent's: the child does not run them.
+    #[inline]
+    pub fn defer(&'static self, callback: impl FnOnce() + Send + 'static) {
+        let callback = Box::new(Deferred { head: Head::new(run_deferred_of(&callback)), callback });
+        // SAFETY: fresh, and given away.
+        unsafe { self.enqueue(NonNull::new_unchecked(Box::into_raw(callback)).cast()) };
+    }
+
+    pub(crate) fn target(&self) -> u64 {
+        self.sequence.target()
+    }
+
+    pub(crate) fn has_reached(&self, target: u64) -> bool {
+        self.sequence.has_reached(target)
+    }
+
+    /// Waits for a number of the sequence.
+    pub(crate) fn reach(&'static self, target: u64) {
+        if let Err(error) = self.wait_for(target, None) {
+            panic!("{error}");
+        }
+    }
+
+    /// As far as that is possible without waiting.
+    pub(crate) fn try_reach(&'static self, target: u64) -> bool {
+        let leader = match self.leader.try_lock() {
+            Ok(leader) => Some(leader),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        if let Some(mut leader) = leader {
+            self.prepare();
+            // A grace period that was under way before does not count, so there may be two to end.
+            while !self.has_reached(target) && self.advance(&mut leader) == Ok(true) {}
+        }
+        self.has_reached(target)
+    }
+
+    /// One step of a grace period; says whether it was the last.
+    fn advance(&self, progress: &mut MutexGuard<'_, Progress>) -> Result<bool, FenceError> {
+        if !progress.has_begun() {
+            self.sequence.begin();
+        }
+        let ended = progress.advance(&self.readers)?;
+        if ended {
+            self.sequence.end();
+        }
+        Ok(ended)
+    }
+
+    fn wait_for(&'static self, target: u64, time: Option<Duration>) -> Result<(), GraceError> {
+        let mut patience = Patience::new();
+        let mut reported = Duration::ZERO;
+        let stalled = |patience: &Patience| {
+            let elapsed = patience.elapsed();
+            match time {
+                Some(time) if elapsed >= time => {
+                    Err(GraceError::Stalled(Stall::new(elapsed, &self.readers.balance())))
+                }
+                _ => Ok(elapsed),
+            }
+        };
+        let mut leader = loop {
+            if self.has_reached(target) {
+                return Ok(());
+            }
+            match (self.leader.try_lock(), time) {
+                (Ok(leader), _) => break leader,
+                (Err(TryLockError::Poisoned(poisoned)), _) => break poisoned.into_inner(),
+                (Err(TryLockError::WouldBlock), None) => {
+                    break self.leader.lock().unwrap_or_else(PoisonError::into_inner);
+                }
+                (Err(TryLockError::WouldBlock), Some(_)) => {
+                    patience.wait();
+                    stalled(&patience)?;
+                }
+            }
+        };
+        self.prepare();
+        while !self.has_reached(target) {
+            if !self.advance(&mut leader).map_err(GraceError::Fence)? {
+                patience.wait();
+                self.watch.look(stalled(&patience)?, &mut reported, || self.readers.balance());
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes what it takes to count readers, and lets forks know of this domain. Async-signal-safe.
+    pub(crate) fn prepare(&'static self) {
+        if !self.linked.load(Ordering::Relaxed) && !self.linked.swap(true, Ordering::Relaxed) {
+            IN_CHILD.register();
+            let this = ptr::from_ref(self).cast_mut();
+            let mut first = DOMAINS.load(Ordering::Relaxed);
+            loop {
+                self.next.store(first, Ordering::Relaxed);
+                match DOMAINS.compare_exchange(first, this, Ordering::Release, Ordering::Relaxed) {
+                    Ok(_) => break,
+                    // There are only so many domains.
+                    Err(newer) => first = newer,
+                }
+            }
+        }
+        self.readers.make();
+    }
+
+    pub(crate) fn forks(&self) -> u32 {
+        self.readers.forks()
+    }
+}
+
+impl Default for Domain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A closure in a queue.
+#[repr(C)]
+struct Deferred<F> {
+    head: Head,
+    callback: F,
+}
+
+/// How the closure is run that `_callback` is.
+fn run_deferred_of<F: FnOnce()>(_callback: &F) -> unsafe fn(NonNull<Head>) {
+    unsafe fn run<F: FnOnce()>(callback: NonNull<Head>) {
+        // SAFETY: it is the beginning of what `defer` has made of a box of this type, and is run once.
+        let deferred = unsafe { Box::from_raw(callback.cast::<Deferred<F>>().as_ptr()) };
+        (deferred.callback)();
+    }
+    run::<F>
+}

@@ -1,0 +1,88 @@
+//! Read-copy-update in user space, on restartable sequences.
+//!
+//! Readers of a shared structure never wait and never make anybody wait; a writer replaces parts of it, and frees the old ones when
+//! nobody can be reading them any more, after a *grace period*. The oldest form of that is for kernels. Here it is for any thread of a process:
+//!
+//! - A reader executes no atomic instruction and no fence, and no thread is registered: it adds to two counters of the CPU it
+//!   runs on, by [restartable sequences](perseq). So signal handlers read, and threads at any moment of their lives; guards may go to other threads.
+//! - A writer's cost grows with the CPUs of the machine, not with the threads: it has every CPU execute a barrier by membarrier(2),
+//!   and sums the counters.
+//! - Where there are no restartable sequences readers use atomic counters instead, and all of it works, more slowly.
+//!
+//! ```
+//! use perseq_rcu::Rcu;
+//!
+//! struct Routes { default: u32 }
+//!
+//! let routes = Rcu::new(Routes { default: 1 });
+//!
+//! std::thread::scope(|scope| {
+//!     scope.spawn(|| {
+//!         let default = routes.read().default; // waits for nobody
+//!         assert!(default == 1 || default == 2);
+//!     });
+//!     routes.store(Routes { default: 2 }); // the old ones are dropped when they are not read any more
+//! });
+//! ```
+//!
+//! - [`Rcu<T>`] is a value that is replaced as a whole.
+//! - [`Domain`] is what all of that rests on, for structures of your own: [`read`](Domain::read), [`synchronize`](Domain::synchronize),
+//!   [`defer`](Domain::defer), [`poll`](Domain::poll).
+//! - [`Worker`] runs what was deferred on a thread of its own; without one, threads that defer do it now and then.
+//!
+//! # What may be done where
+//! | | a signal handler | a reader | a callback | the child of a fork |
+//! |---|---|---|---|---|
+//! | [`read`](Domain::read), [`Rcu::load`], drop of a guard | yes | yes | yes | yes |
+//! | [`defer`](Domain::defer), [`Rcu::store`] | no: they allocate | yes | yes | yes |
+//! | [`state`](Domain::state) | yes | yes | yes | yes |
+//! | [`poll`](Domain::poll) | no | yes | yes | yes |
+//! | [`synchronize`](Domain::synchronize), [`Old::wait`] | no | **never**: it would wait for itself | yes | yes |
+//! | [`barrier`](Domain::barrier) | no | **never** | no: it panics | yes |
+//!
+//! # Forks
+//! The child of a fork begins with clean state: the other threads of the parent are no readers there, and callbacks that were deferred before
+//! are the parent's, who runs them. A guard that the forking thread holds protects nothing in the child; it may be dropped there. After a fork
+//! past the handlers of `pthread_atfork` (`_Fork`, `vfork`, a bare system call) the child must exec or exit.
+//!
+//! # Threads that end
+//! A guard that is never dropped, because its thread was cancelled or it was [forgotten](std::mem::forget), holds up grace periods of its domain
+//! for ever. Nothing hangs silently: [`Domain::on_stall`] tells, and [`Domain::synchronize_within`] returns.
+
+mod anew;
+mod callbacks;
+mod cell;
+mod domain;
+mod flavor;
+mod grace;
+mod patience;
+mod readers;
+mod stall;
+
+pub use callbacks::Worker;
+pub use cell::{Old, Rcu, Ref};
+pub use domain::{Domain, GraceError, GraceState, ReadGuard};
+pub use flavor::{Flavor, Global, Guard};
+pub use stall::Stall;
+
+/// [`Domain::read`] of the global domain.
+#[inline]
+pub fn read() -> Guard {
+    Global::read()
+}
+
+/// [`Domain::synchronize`] of the global domain.
+pub fn synchronize() {
+    Domain::global().synchronize();
+}
+
+/// [`Domain::defer`] of the global domain.
+#[inline]
+pub fn defer(callback: impl FnOnce() + Send + 'static) {
+    Domain::global().defer(callback);
+}
+
+/// [`Domain::barrier`] of the global domain.
+pub fn barrier() {
+    Domain::global().barrier();
+}
