@@ -1,4 +1,5 @@
-//! membarrier(2), the commands that abort critical sections (`MEMBARRIER_CMD_*_EXPEDITED_RSEQ`).
+//! membarrier(2): the commands that abort critical sections (`MEMBARRIER_CMD_*_EXPEDITED_RSEQ`), and those that reach other processes
+//! ([`global`]).
 //!
 //! What a fence promises: when [`fence`] returns, every critical section that was running on the named CPU
 //! in a thread of this process has either committed, with its stores visible to the caller, or will
@@ -60,4 +61,36 @@ pub fn fence(cpu: u32) -> Result<(), Error> {
 /// [`Error::NotRegistered`] before [`register`].
 pub fn fence_all() -> Result<(), Error> {
     membarrier(MembarrierCommand::PrivateExpeditedRseq).map_err(Error::from_errno)
+}
+
+/// Barriers for several processes: on every CPU that runs a thread of a process that has registered, and here. They abort no section.
+///
+/// A CPU that idles with the memory map of a process still loaded may miss that process's registration, and goes without barriers until
+/// it has run another process in between.
+pub mod global {
+    use super::{Error, MembarrierCommand, membarrier};
+
+    /// Registers the process (`MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED`, Linux 4.16). Idempotent; inherited over fork, lost at exec.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where the kernel has no such command, [`Error::NotRegistered`] or [`Error::Other`] for what a filter answers.
+    pub fn register() -> Result<(), Error> {
+        membarrier(MembarrierCommand::RegisterGlobalExpedited).map_err(Error::from_errno)
+    }
+
+    /// The barrier (`MEMBARRIER_CMD_GLOBAL_EXPEDITED`); the caller need not be registered.
+    ///
+    /// # Errors
+    /// As [`register`].
+    pub fn barrier() -> Result<(), Error> {
+        membarrier(MembarrierCommand::GlobalExpedited).map_err(Error::from_errno)
+    }
+
+    /// The barrier on every CPU, whatever process it runs, which takes milliseconds (`MEMBARRIER_CMD_GLOBAL`, Linux 4.3).
+    ///
+    /// # Errors
+    /// As [`register`]; [`Error::Unsupported`] also where CPUs run without timer ticks (`nohz_full`).
+    pub fn barrier_slowly() -> Result<(), Error> {
+        membarrier(MembarrierCommand::Global).map_err(Error::from_errno)
+    }
 }

@@ -1,25 +1,18 @@
 //! [`Domain`]: readers, and the writers that wait for them.
 //!
 //! A domain is `'static`: a reader can be anywhere at any time, and a fork has to find every domain there is.
-//!
-//! One thread at a time takes a grace period forward, the one that holds `leader`. The others wait for that lock, and find their grace
-//! period over when they get it, or lead the next.
 
-use std::fmt;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use perseq::fence::FenceError;
 use perseq::fork::InChild;
 
-use crate::anew::Anew;
 use crate::callbacks::{Callbacks, Head};
-use crate::grace::{Progress, Sequence};
-use crate::patience::Patience;
-use crate::readers::{Phase, Readers};
-use crate::stall::{Stall, Watch};
+use crate::counts::{Phase, enter, leave};
+use crate::readers::Readers;
+use crate::stall::Stall;
+use crate::writers::{GraceError, GraceState, Writers};
 
 /// A set of readers, and what waits for them: readers of one domain do not hold up writers of another.
 ///
@@ -39,9 +32,7 @@ use crate::stall::{Stall, Watch};
 #[derive(Debug)]
 pub struct Domain {
     pub(crate) readers: Readers,
-    sequence: Sequence,
-    leader: Anew<Mutex<Progress>>,
-    watch: Watch,
+    writers: Writers,
     pub(crate) callbacks: Callbacks,
     /// Linked into [`DOMAINS`] by `next`.
     linked: AtomicBool,
@@ -59,44 +50,19 @@ fn begin_anew() {
         // SAFETY: called in the child of a fork only.
         unsafe {
             domain.readers.begin_anew();
-            domain.leader.replace(Mutex::new(Progress::none()));
+            domain.writers.begin_anew();
             domain.callbacks.begin_anew();
         }
         at = domain.next.load(Ordering::Relaxed);
     }
 }
 
-/// Why a grace period could not be waited for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GraceError {
-    /// Other CPUs cannot be made to execute a barrier.
-    Fence(FenceError),
-    /// Readers have not left in time.
-    Stalled(Stall),
-}
-
-impl fmt::Display for GraceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fence(error) => write!(f, "there can be no grace period: {error}"),
-            Self::Stalled(stall) => stall.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for GraceError {}
-
-/// A point in time, for [`Domain::poll`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GraceState(u64);
-
 /// The calling thread, or whoever has this, is a reader until it is dropped. See [`Domain::read`].
 #[derive(Debug)]
 #[must_use = "a reader is one until this is dropped"]
 pub struct ReadGuard {
     domain: &'static Domain,
-    phase: Phase,
+    phase: Phase<Domain>,
 }
 
 // SAFETY: a reader is a number in a count, of whatever thread; it leaves on the CPU where it is dropped. Whoever sends it elsewhere
@@ -117,7 +83,7 @@ impl ReadGuard {
 impl Drop for ReadGuard {
     #[inline]
     fn drop(&mut self) {
-        self.domain.leave(self.phase);
+        leave(&self.phase, self.domain);
     }
 }
 
@@ -127,9 +93,7 @@ impl Domain {
     pub const fn new() -> Self {
         Self {
             readers: Readers::new(),
-            sequence: Sequence::new(),
-            leader: Anew::new(Mutex::new(Progress::none())),
-            watch: Watch::new(),
+            writers: Writers::new(),
             callbacks: Callbacks::new(),
             linked: AtomicBool::new(false),
             next: AtomicPtr::new(ptr::null_mut()),
@@ -153,7 +117,7 @@ impl Domain {
     /// [`on_stall`](Self::on_stall). In the child of a fork the guards of the parent protect nothing, and may be dropped.
     #[inline]
     pub fn read(&'static self) -> ReadGuard {
-        ReadGuard { domain: self, phase: self.enter() }
+        ReadGuard { domain: self, phase: enter(&self.readers.phase(), self) }
     }
 
     /// Waits until all readers have left that were inside at the call. What was unpublished before can then be freed.
@@ -174,7 +138,8 @@ impl Domain {
     /// # Errors
     /// [`GraceError`]: the grace period is not over, or cannot be had.
     pub fn synchronize_within(&'static self, time: Duration) -> Result<(), GraceError> {
-        self.wait_for(self.target(), Some(time))
+        self.prepare();
+        self.writers.reach(&self.readers, self.target(), Some(time))
     }
 
     /// A state that is reached when a grace period has passed after this call. For whoever does not want to wait; async-signal-safe.
@@ -207,13 +172,13 @@ impl Domain {
     ///
     /// A report that is replaced by another is never freed: set it once.
     pub fn on_stall(&self, after: Duration, report: impl Fn(&Stall) + Send + Sync + 'static) {
-        self.watch.set(after, Box::new(report));
+        self.writers.on_stall(after, Box::new(report));
     }
 
     /// How many grace periods there have been.
     #[must_use]
     pub fn grace_periods(&self) -> u64 {
-        self.sequence.ended()
+        self.writers.sequence().ended()
     }
 
     /// Calls `callback` after a grace period, on some thread: that of the domain's [`Worker`](crate::Worker), or one that defers others later, or
@@ -230,83 +195,25 @@ impl Domain {
     }
 
     pub(crate) fn target(&self) -> u64 {
-        self.sequence.target()
+        self.writers.sequence().target()
     }
 
     pub(crate) fn has_reached(&self, target: u64) -> bool {
-        self.sequence.has_reached(target)
+        self.writers.sequence().has_reached(target)
     }
 
     /// Waits for a number of the sequence.
     pub(crate) fn reach(&'static self, target: u64) {
-        if let Err(error) = self.wait_for(target, None) {
+        self.prepare();
+        if let Err(error) = self.writers.reach(&self.readers, target, None) {
             panic!("{error}");
         }
     }
 
     /// As far as that is possible without waiting.
     pub(crate) fn try_reach(&'static self, target: u64) -> bool {
-        let leader = match self.leader.try_lock() {
-            Ok(leader) => Some(leader),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        };
-        if let Some(mut leader) = leader {
-            self.prepare();
-            // A grace period that was under way before does not count, so there may be two to end.
-            while !self.has_reached(target) && self.advance(&mut leader) == Ok(true) {}
-        }
-        self.has_reached(target)
-    }
-
-    /// One step of a grace period; says whether it was the last.
-    fn advance(&self, progress: &mut MutexGuard<'_, Progress>) -> Result<bool, FenceError> {
-        if !progress.has_begun() {
-            self.sequence.begin();
-        }
-        let ended = progress.advance(&self.readers)?;
-        if ended {
-            self.sequence.end();
-        }
-        Ok(ended)
-    }
-
-    fn wait_for(&'static self, target: u64, time: Option<Duration>) -> Result<(), GraceError> {
-        let mut patience = Patience::new();
-        let mut reported = Duration::ZERO;
-        let stalled = |patience: &Patience| {
-            let elapsed = patience.elapsed();
-            match time {
-                Some(time) if elapsed >= time => {
-                    Err(GraceError::Stalled(Stall::new(elapsed, &self.readers.balance())))
-                }
-                _ => Ok(elapsed),
-            }
-        };
-        let mut leader = loop {
-            if self.has_reached(target) {
-                return Ok(());
-            }
-            match (self.leader.try_lock(), time) {
-                (Ok(leader), _) => break leader,
-                (Err(TryLockError::Poisoned(poisoned)), _) => break poisoned.into_inner(),
-                (Err(TryLockError::WouldBlock), None) => {
-                    break self.leader.lock().unwrap_or_else(PoisonError::into_inner);
-                }
-                (Err(TryLockError::WouldBlock), Some(_)) => {
-                    patience.wait();
-                    stalled(&patience)?;
-                }
-            }
-        };
         self.prepare();
-        while !self.has_reached(target) {
-            if !self.advance(&mut leader).map_err(GraceError::Fence)? {
-                patience.wait();
-                self.watch.look(stalled(&patience)?, &mut reported, || self.readers.balance());
-            }
-        }
-        Ok(())
+        self.writers.try_reach(&self.readers, target)
     }
 
     /// Makes what it takes to count readers, and lets forks know of this domain. Async-signal-safe.

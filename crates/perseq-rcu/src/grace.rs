@@ -52,14 +52,21 @@ pub(crate) trait Readers {
     type Error;
     /// A full barrier here and on every CPU that runs a reader; restartable reads that are under way are aborted.
     fn barrier(&self) -> Result<(), Self::Error>;
-    /// The sum of the leaves of a phase; what was seen of them has been acquired.
-    fn left(&self, phase: usize) -> u64;
-    /// The sum of the enters of a phase.
-    fn entered(&self, phase: usize) -> u64;
+    /// Whether a phase has been found empty, by [`balanced`].
+    fn is_empty(&self, phase: usize) -> bool;
     /// The phase that new readers take.
     fn current(&self) -> usize;
-    /// Has new readers take `phase`.
+    /// Has new readers take `phase`, now or at one of the next calls.
     fn switch_to(&self, phase: usize);
+    /// The grace period is over, or nobody takes it forward for the moment: others may switch phases.
+    fn let_go(&self) {}
+}
+
+/// Whether as many have left as have entered; what those did who have left has been acquired. The order matters.
+pub(crate) fn balanced(left: impl FnOnce() -> u64, entered: impl FnOnce() -> u64) -> bool {
+    let left = left();
+    fence(Ordering::Acquire);
+    entered() == left
 }
 
 /// How far a grace period is.
@@ -89,10 +96,7 @@ impl Progress {
             *self = Self { begun: true, drained: [false; 2] };
         }
         for phase in 0..2 {
-            if !self.drained[phase] {
-                let left = readers.left(phase);
-                self.drained[phase] = readers.entered(phase) == left;
-            }
+            self.drained[phase] = self.drained[phase] || readers.is_empty(phase);
         }
         let current = readers.current();
         match (self.drained[current], self.drained[1 - current]) {

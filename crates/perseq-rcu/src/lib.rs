@@ -52,18 +52,23 @@
 mod anew;
 mod callbacks;
 mod cell;
+mod counts;
 mod domain;
 mod flavor;
 mod grace;
 mod patience;
 mod readers;
+#[cfg(all(target_os = "linux", not(miri)))]
+pub mod shared;
 mod stall;
+mod writers;
 
 pub use callbacks::Worker;
 pub use cell::{Old, Rcu, Ref};
-pub use domain::{Domain, GraceError, GraceState, ReadGuard};
+pub use domain::{Domain, ReadGuard};
 pub use flavor::{Flavor, Global, Guard};
 pub use stall::Stall;
+pub use writers::{GraceError, GraceState};
 
 /// [`Domain::read`] of the global domain.
 #[inline]

@@ -1,115 +1,28 @@
-//! Who reads: the counts of each CPU, and the two sequences that add to them.
+//! Who reads in this process: where the counts of a domain are.
 //!
-//! A phase is named by an address, that of its counts in slot 0: so a reader loads one word, adds its CPU's distance, and is at its
-//! counts; and a guard needs nothing else to leave.
-//!
-//! ```text
-//! enter:  phase = current; slot = phase + (cpu << SHIFT); slot.entered += 1                       one sequence
-//! leave:                   slot = phase + (cpu << SHIFT); slot.left += 1, with release            another, on any CPU
-//! ```
-//!
-//! Beside the counts of each phase stand two atomic words, for threads that run no sections: there a full barrier
-//! follows the enter, since where no thread runs sections, no writer asks for barriers on other CPUs.
-//!
-//! The counts are made by the first reader, by mmap(2) and under a lock that is held with signals held back, so in a signal handler too.
-//!
-//! Invariant: each enter and each leave of a reader is in exactly one count, both of one phase. Counts only grow, and have 64 bits, so
-//! they do not wrap. The proof of what can be told from them is in [`grace`](crate::grace).
+//! They are made by the first reader, by mmap(2) and under a lock that is held with signals held back, so in a signal handler too.
+//! Should there be no memory all readers are counted beside.
 //!
 //! # Forks
 //! In the child of a fork only the forking thread is left, and nobody will leave for the others. So the child begins with new
 //! counts. The old ones stay, unused, for guards that the forking thread has taken along: those leave there, and protect nothing any more.
 
-use std::ptr::without_provenance_mut;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
 
-use perseq::section::{Slots, UNMADE, Word};
-use perseq::{LazyPerCpu, PerCpu, Ungated, sequence};
+use perseq::section::Slots;
+use perseq::{LazyPerCpu, PerCpu, Ungated};
 
 use crate::anew::Anew;
+use crate::counts::{Apart, Beside, Counted, Counts, enter};
 use crate::domain::Domain;
 use crate::grace;
+use crate::stall::{Balance, Balanced};
+use crate::writers::GraceError;
 
-/// The counts of a phase on one CPU.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct Counts {
-    entered: u64,
-    left: u64,
-}
-
-/// The counts of a phase of threads that run no sections.
-#[derive(Debug)]
-struct Beside {
-    entered: AtomicU64,
-    left: AtomicU64,
-}
-
-/// The counts of all phases and CPUs.
+/// The counts of both phases on all CPUs.
 type PerPhase = LazyPerCpu<[Counts; 2], Ungated>;
 
-/// A phase: the address of its counts in slot 0, or where there is no memory for them, a number (see [`unmade`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Phase(*mut u8);
-
-// SAFETY: slots of a `PerPhase`, each beginning somewhat later. They have no gates, nobody but sections changes what sections
-// change, and an address that does not exist is negative, or odd where addresses have no sign.
-unsafe impl Slots for Phase {
-    type Item = Counts;
-    const SHIFT: u32 = <PerPhase as Slots>::SHIFT;
-    const BY_CID: bool = false;
-    const GATED: bool = false;
-    const VALUE_OFFSET: usize = 0;
-
-    #[inline]
-    fn base(&self) -> *mut u8 {
-        self.0
-    }
-}
-
-sequence! {
-    /// Counts a reader in; the phase it is counted in.
-    #[slow_path(enter_beside)]
-    fn enter(phase: &Phase, domain: &'static Domain) -> Phase {
-        let entered: u64 = phase.entered;
-        commit phase.entered = entered + 1;
-        *phase
-    }
-
-    /// Counts a reader out.
-    #[slow_path(leave_beside)]
-    fn leave(phase: &Phase, domain: &'static Domain) {
-        let left: u64 = phase.left;
-        commit(release) phase.left = left + 1;
-    }
-}
-
-fn enter_beside(phase: &Phase, domain: &'static Domain) -> Phase {
-    let readers = &domain.readers;
-    let phase = if readers.has_counts(*phase) {
-        *phase
-    } else {
-        domain.prepare();
-        let phase = readers.phase();
-        if readers.has_counts(phase) {
-            return enter(&phase, domain);
-        }
-        phase
-    };
-    let index = readers.index_of(phase).unwrap_or(0);
-    readers.beside.0[index].entered.fetch_add(1, Ordering::Relaxed);
-    // With the barrier of a writer: one of the two sees what the other has stored.
-    fence(Ordering::SeqCst);
-    phase
-}
-
-fn leave_beside(phase: &Phase, domain: &'static Domain) {
-    let readers = &domain.readers;
-    // A guard of before a fork is counted by nobody.
-    if let Some(index) = readers.index_of(*phase) {
-        readers.beside.0[index].left.fetch_add(1, Ordering::Release);
-    }
-}
+type Phase = crate::counts::Phase<Domain>;
 
 /// The counts of a domain.
 #[derive(Debug)]
@@ -122,47 +35,61 @@ pub(crate) struct Readers {
     beside: Apart<[Beside; 2]>,
 }
 
-/// On cache lines of its own: processors fetch them in pairs.
-#[derive(Debug)]
-#[repr(align(128))]
-struct Apart<T>(T);
+impl Counted for Domain {
+    const SHIFT: u32 = <PerPhase as Slots>::SHIFT;
 
-/// A phase whose counts are not made yet, after so many forks: no section takes it.
+    fn enter_beside(&'static self, phase: Phase) -> Phase {
+        let readers = &self.readers;
+        let mut phase = phase;
+        if !readers.has_counts(phase) {
+            self.prepare();
+            phase = readers.phase();
+            if readers.has_counts(phase) {
+                return enter(&phase, self);
+            }
+        }
+        let index = readers.index_of(phase).unwrap_or(0);
+        readers.beside.0[index].enter();
+        phase
+    }
+
+    fn leave_beside(&'static self, phase: Phase) {
+        // A guard of before a fork is counted by nobody.
+        if let Some(index) = self.readers.index_of(phase) {
+            self.readers.beside.0[index].leave();
+        }
+    }
+}
+
+/// A phase whose counts are not made yet, after so many forks.
 const fn unmade(forks: u32, index: usize) -> Phase {
-    Phase(without_provenance_mut(UNMADE + ((forks & 0xffff) as usize * 2 + index) * 2))
+    Phase::absent(forks as usize * 2 + index)
 }
 
 /// Counts that are not made yet.
 const fn none_yet() -> PerPhase {
-    LazyPerCpu::new(|_| [const { Counts { entered: 0, left: 0 } }; 2])
-}
-
-impl Domain {
-    /// Counts a reader in. Wait-free.
-    #[inline]
-    pub(crate) fn enter(&'static self) -> Phase {
-        enter(&self.readers.phase(), self)
-    }
-
-    /// Counts a reader out that was counted in here. Wait-free.
-    #[inline]
-    pub(crate) fn leave(&'static self, phase: Phase) {
-        leave(&phase, self);
-    }
+    LazyPerCpu::new(|_| [Counts::NONE; 2])
 }
 
 impl Readers {
     pub(crate) const fn new() -> Self {
         Self {
-            current: Apart(AtomicPtr::new(unmade(0, 0).0)),
+            current: Apart(AtomicPtr::new(unmade(0, 0).address())),
             counts: Anew::new(none_yet()),
             forks: AtomicU32::new(0),
-            beside: Apart([const { Beside { entered: AtomicU64::new(0), left: AtomicU64::new(0) } }; 2]),
+            beside: Apart([const { Beside::none() }; 2]),
         }
     }
 
     pub(crate) fn forks(&self) -> u32 {
         self.forks.load(Ordering::Relaxed)
+    }
+
+    /// The phase that new readers take.
+    #[inline]
+    pub(crate) fn phase(&self) -> Phase {
+        // SAFETY: addresses of phases are stored there.
+        unsafe { Phase::at(self.current.0.load(Ordering::Relaxed)) }
     }
 
     fn existing(&self) -> Option<&PerCpu<[Counts; 2], Ungated>> {
@@ -178,11 +105,12 @@ impl Readers {
         // Again if a writer has switched phases, which it does but once in a grace period, and then to one that has counts.
         for _ in 0..4 {
             let Some(made) = self.index_of(now).and_then(|index| self.named(index)) else { return };
+            let (old, new) = (now.address(), made.address());
             // A reader that finds this address loads the counts through it, so it finds them made.
-            match self.current.0.compare_exchange(now.0, made.0, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(newer) => now = Phase(newer),
+            if self.current.0.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed).is_ok() {
+                return;
             }
+            now = self.phase();
         }
     }
 
@@ -190,16 +118,11 @@ impl Readers {
         (0..2).any(|index| self.named(index) == Some(phase))
     }
 
-    /// The phase that new readers take.
-    #[inline]
-    fn phase(&self) -> Phase {
-        Phase(self.current.0.load(Ordering::Relaxed))
-    }
-
     /// The phase of a number, if the counts exist.
     fn named(&self, index: usize) -> Option<Phase> {
         let slot = self.existing()?.item(0)?.as_ptr().cast::<Counts>();
-        Some(Phase(slot.wrapping_add(index).cast()))
+        // SAFETY: slots of that many CPUs begin there, which live as long as the domain.
+        Some(unsafe { Phase::at(slot.wrapping_add(index).cast()) })
     }
 
     /// The number of a phase of this process.
@@ -215,31 +138,6 @@ impl Readers {
         items.map(move |item| item.as_ptr().cast::<Counts>().wrapping_add(phase).cast_const())
     }
 
-    /// How many more have entered than left on each CPU, of both phases, modulo 2^64; the last figure is that of threads
-    /// without sections.
-    pub(crate) fn balance(&self) -> Vec<u64> {
-        let mut balance: Vec<u64> = Vec::new();
-        for phase in 0..2 {
-            let beside = &self.beside.0[phase];
-            let left = beside.left.load(Ordering::Relaxed);
-            let beside = beside.entered.load(Ordering::Relaxed).wrapping_sub(left);
-            let each = self.each(phase).map(|counts| {
-                // SAFETY: as in `sum`.
-                unsafe {
-                    let left = Word::load(&raw const (*counts).left);
-                    Word::load(&raw const (*counts).entered).wrapping_sub(left)
-                }
-            });
-            for (index, more) in each.chain([beside]).enumerate() {
-                match balance.get_mut(index) {
-                    Some(sum) => *sum = sum.wrapping_add(more),
-                    None => balance.push(more),
-                }
-            }
-        }
-        balance
-    }
-
     /// Begins anew. Async-signal-safe.
     ///
     /// # Safety
@@ -249,39 +147,29 @@ impl Readers {
         // SAFETY: the caller's promise. The old counts are leaked: a guard may still leave there.
         unsafe { self.counts.replace(none_yet()) };
         self.forks.store(forks, Ordering::Relaxed);
-        for beside in &self.beside.0 {
-            beside.entered.store(0, Ordering::Relaxed);
-            beside.left.store(0, Ordering::Relaxed);
-        }
-        self.current.0.store(unmade(forks, 0).0, Ordering::Relaxed);
+        self.beside.0.iter().for_each(Beside::clear);
+        self.current.0.store(unmade(forks, 0).address(), Ordering::Relaxed);
     }
 }
 
 impl grace::Readers for Readers {
-    type Error = perseq::fence::FenceError;
+    type Error = GraceError;
 
-    fn barrier(&self) -> Result<(), Self::Error> {
+    fn barrier(&self) -> Result<(), GraceError> {
         // For readers that are counted beside. The others have theirs from here:
         fence(Ordering::SeqCst);
-        perseq::fence::quiesce_all()
+        perseq::fence::quiesce_all().map_err(GraceError::Fence)
     }
 
-    fn left(&self, phase: usize) -> u64 {
-        let beside = self.beside.0[phase].left.load(Ordering::Relaxed);
-        let left = self.each(phase).fold(beside, |sum, counts| {
-            // SAFETY: the slots live as long as the domain, and sections store the word at once.
-            sum.wrapping_add(unsafe { Word::load(&raw const (*counts).left) })
-        });
-        fence(Ordering::Acquire);
-        left
-    }
-
-    fn entered(&self, phase: usize) -> u64 {
-        let beside = self.beside.0[phase].entered.load(Ordering::Relaxed);
-        self.each(phase).fold(beside, |sum, counts| {
-            // SAFETY: as above.
-            sum.wrapping_add(unsafe { Word::load(&raw const (*counts).entered) })
-        })
+    fn is_empty(&self, phase: usize) -> bool {
+        // SAFETY: slots live as long as the domain, and are changed by sections only.
+        let left = |counts| unsafe { Counts::left(counts) };
+        // SAFETY: as above.
+        let entered = |counts| unsafe { Counts::entered(counts) };
+        grace::balanced(
+            || self.each(phase).map(left).fold(self.beside.0[phase].left(), u64::wrapping_add),
+            || self.each(phase).map(entered).fold(self.beside.0[phase].entered(), u64::wrapping_add),
+        )
     }
 
     fn current(&self) -> usize {
@@ -289,8 +177,23 @@ impl grace::Readers for Readers {
     }
 
     fn switch_to(&self, phase: usize) {
-        let forks = self.forks();
-        let Phase(next) = self.named(phase).unwrap_or(unmade(forks, phase));
-        self.current.0.store(next, Ordering::Relaxed);
+        let next = self.named(phase).unwrap_or(unmade(self.forks(), phase));
+        self.current.0.store(next.address(), Ordering::Relaxed);
+    }
+}
+
+impl Balanced for Readers {
+    fn balance(&self) -> Balance {
+        let mut balance = Balance::default();
+        for phase in 0..2 {
+            for (cpu, counts) in (0..).zip(self.each(phase)) {
+                // SAFETY: as in `is_empty`.
+                let (left, entered) = unsafe { (Counts::left(counts), Counts::entered(counts)) };
+                balance.add(Some(cpu), None, left, entered);
+            }
+            let beside = &self.beside.0[phase];
+            balance.add(None, None, beside.left(), beside.entered());
+        }
+        balance
     }
 }

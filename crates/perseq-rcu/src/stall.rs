@@ -2,6 +2,7 @@
 //!
 //! Nobody is registered, so nobody can be named; but the counts tell how many are inside, and on which CPUs more came than went.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -18,22 +19,47 @@ pub struct Stall {
     pub readers: u64,
     /// For each CPU on which the numbers of those that came and those that went differ: how many more came than went. A reader that was moved
     /// came on one CPU and goes on another.
-    pub cpus: Vec<(u32, i64)>,
+    pub cpus: BTreeMap<u32, i64>,
     /// The same of threads that run no restartable sequences.
     pub elsewhere: i64,
+    /// In a domain of several processes: how many readers each has inside, by its id.
+    pub processes: BTreeMap<u32, i64>,
 }
 
-impl Stall {
-    /// From the balance of each CPU and, at the end, of threads without sections.
-    pub(crate) fn new(elapsed: Duration, balance: &[u64]) -> Self {
-        let readers = balance.iter().fold(0, |sum: u64, more| sum.wrapping_add(*more));
-        let (elsewhere, cpus) = balance.split_last().map_or((0, &[][..]), |(last, cpus)| (*last, cpus));
-        let cpus = (0..).zip(cpus).filter(|(_, more)| **more != 0);
-        Self {
+/// How many more readers have entered than left, by where they did.
+#[derive(Debug, Default)]
+pub(crate) struct Balance {
+    cpus: BTreeMap<u32, i64>,
+    elsewhere: i64,
+    processes: BTreeMap<u32, i64>,
+}
+
+/// What knows who is inside.
+pub(crate) trait Balanced {
+    /// Who is inside at this moment, or nearly.
+    fn balance(&self) -> Balance;
+}
+
+impl Balance {
+    /// Adds what was counted on a CPU, or beside, in a process.
+    pub(crate) fn add(&mut self, cpu: Option<u32>, process: Option<u32>, left: u64, entered: u64) {
+        let more = entered.wrapping_sub(left).cast_signed();
+        *cpu.map_or(&mut self.elsewhere, |cpu| self.cpus.entry(cpu).or_default()) += more;
+        if let Some(process) = process {
+            *self.processes.entry(process).or_default() += more;
+        }
+    }
+
+    pub(crate) fn into_stall(mut self, elapsed: Duration) -> Stall {
+        self.cpus.retain(|_, more| *more != 0);
+        self.processes.retain(|_, more| *more != 0);
+        let readers = self.cpus.values().sum::<i64>() + self.elsewhere;
+        Stall {
             elapsed,
-            readers,
-            cpus: cpus.map(|(cpu, more)| (cpu, more.cast_signed())).collect(),
-            elsewhere: elsewhere.cast_signed(),
+            readers: readers.max(0).unsigned_abs(),
+            cpus: self.cpus,
+            elsewhere: self.elsewhere,
+            processes: self.processes,
         }
     }
 }
@@ -51,13 +77,16 @@ impl fmt::Display for Stall {
         if self.elsewhere != 0 {
             write!(f, ", without sections: {:+}", self.elsewhere)?;
         }
+        for (process, more) in &self.processes {
+            write!(f, ", process {process}: {more:+}")?;
+        }
         Ok(())
     }
 }
 
 impl std::error::Error for Stall {}
 
-type Report = Box<dyn Fn(&Stall) + Send + Sync>;
+pub(crate) type Report = Box<dyn Fn(&Stall) + Send + Sync>;
 
 /// Who wants to know of stalls.
 #[derive(Debug)]
@@ -80,17 +109,12 @@ impl Watch {
     }
 
     /// Reports if it is time to; `reported` is how long the wait had lasted at the last report of it.
-    pub(crate) fn look(
-        &self,
-        elapsed: Duration,
-        reported: &mut Duration,
-        balance: impl FnOnce() -> Vec<u64>,
-    ) {
+    pub(crate) fn look(&self, elapsed: Duration, reported: &mut Duration, balance: impl FnOnce() -> Balance) {
         // SAFETY: watchers are never freed.
         let Some(watcher) = (unsafe { self.0.load(Ordering::Acquire).as_ref() }) else { return };
         if elapsed.saturating_sub(*reported) >= watcher.after && !elapsed.is_zero() {
             *reported = elapsed;
-            (watcher.report)(&Stall::new(elapsed, &balance()));
+            (watcher.report)(&balance().into_stall(elapsed));
         }
     }
 }

@@ -37,7 +37,8 @@ const ATTEMPTS: u32 = 8;
 /// If they are [`GATED`](Self::GATED), each begins with a gate of 32 bits, and the item is valid whenever that is open; the
 /// slots −2, −1, and every slot that a CPU number (or a concurrency id, if [`BY_CID`](Self::BY_CID)) of this system can name,
 /// can be read. If not, the item is valid always, nobody but sections changes what sections change, and `base` may be [`UNMADE`], which
-/// sections refuse.
+/// sections refuse; and `SHIFT` is 16 at least, as a thread that is not registered is told by the address of its slot, which is negative
+/// then.
 pub unsafe trait Slots {
     /// The data in a slot.
     type Item;
