@@ -5,6 +5,7 @@
 
 use std::cell::UnsafeCell;
 use std::ops::Deref;
+use std::panic::RefUnwindSafe;
 
 /// A `T` that is replaced in the child of a fork.
 #[derive(Debug)]
@@ -12,6 +13,9 @@ pub(crate) struct Anew<T>(UnsafeCell<T>);
 
 // SAFETY: it is written to by the only thread there is; otherwise it is a `T`.
 unsafe impl<T: Sync> Sync for Anew<T> {}
+
+// What it holds are locks and what they guard, which a panic leaves whole.
+impl<T> RefUnwindSafe for Anew<T> {}
 
 impl<T> Anew<T> {
     pub(crate) const fn new(value: T) -> Self {
