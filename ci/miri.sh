@@ -21,8 +21,8 @@ export MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance ${MIRIFL
 export PROPTEST_CASES=${PROPTEST_CASES:-2}
 cargo +nightly miri test -p perseq --lib
 cargo +nightly miri test -p perseq --doc
-cargo +nightly miri test -p perseq-tests --test models --test expressions --test ops --test locks
+cargo +nightly miri test -p perseq-tests --test models --test expressions --test ops --test locks --test shared
 # A vector accesses the same bytes as words of several sizes, of which Miri's model of weak memory does not know.
 MIRIFLAGS="$MIRIFLAGS -Zmiri-disable-weak-memory-emulation" cargo +nightly miri test -p perseq-tests --test opv
 # Threads under many schedules, one for each seed.
-MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..8" cargo +nightly miri test -p perseq-tests --test models race
+MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..8" cargo +nightly miri test -p perseq-tests --test models --test shared race

@@ -173,7 +173,9 @@ fn a_guard_that_is_taken_along_by_a_fork_is_the_parents() {
         end.wait();
     });
     dropped.wait();
-    let Err(GraceError::Stalled(stall)) = domain.synchronize_within(SOON) else { panic!("the guard was dropped twice") };
+    let Err(GraceError::Stalled(stall)) = domain.synchronize_within(SOON) else {
+        panic!("the guard was dropped twice")
+    };
     assert_eq!(stall.readers, 1, "{stall}");
     drop(guard);
     domain.synchronize_within(LATER).unwrap();
@@ -246,7 +248,9 @@ fn what_is_no_domain_is_refused_with_the_reason() {
     SharedDomain::create(&path.0, 2).unwrap();
     let file = OpenOptions::new().write(true).open(&path.0).unwrap();
     // Behind the magic number: the version, the CPUs, the members.
-    for (at, value, reason) in [(8, 9_u32, "layout 9"), (12, 4095, "4095 possible CPUs"), (16, 9999, "9999 members")] {
+    for (at, value, reason) in
+        [(8, 9_u32, "layout 9"), (12, 4095, "4095 possible CPUs"), (16, 9999, "9999 members")]
+    {
         let mut was = [0; 4];
         File::open(&path.0).unwrap().read_exact_at(&mut was, at).unwrap();
         file.write_all_at(&value.to_ne_bytes(), at).unwrap();

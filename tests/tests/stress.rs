@@ -12,7 +12,7 @@ use perseq_tests::stress::Disturbance::{
     self, Churn, Exclusive, Forks, Hotplug as Offline, Migration, Resets, Signals,
 };
 use perseq_tests::stress::subjects::{
-    self, Misplaced, Strayed, TornLocks, Trespassed, Unfenced, Unprotected,
+    self, Misplaced, Strayed, TornLocks, Trespassed, Unfenced, UnfencedReadings, Unprotected,
 };
 use perseq_tests::stress::{Outcome, Subject, duration, run};
 use perseq_tests::structures::{Gauge, Tally, Twins};
@@ -234,6 +234,14 @@ fn the_same_stress_makes_an_owner_without_a_fence_lose_updates() {
     // Without sections there is nobody to fence.
     if several_cpus() && sequences_run() {
         sum_is_wrong::<Unfenced>(&[Exclusive, Exclusive]);
+    }
+}
+
+#[test]
+fn the_same_stress_shows_a_shared_record_that_was_given_back_without_a_fence() {
+    // Without sections all readers hold a lock.
+    if several_cpus() && sequences_run() {
+        sum_is_wrong::<UnfencedReadings>(&[Exclusive, Exclusive]);
     }
 }
 

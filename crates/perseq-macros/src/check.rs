@@ -1,7 +1,7 @@
 //! Statements to IR: names, types, places and the rule about `unsafe`.
 //!
-//! Invariant: a sequence that passes reads and writes nothing but its slot, unless it is an `unsafe fn`; every
-//! value has a type that is known here; every index into an array is checked against its length.
+//! Invariant: a sequence that passes reads and writes nothing but its slot, unless it is an `unsafe fn`; where it writes
+//! that or asks for its number is noted, as data that all CPUs share allows neither; every value has a type that is known here; every index into an array is checked against its length.
 
 use std::collections::HashMap;
 
@@ -116,6 +116,7 @@ impl<'a> Checker<'a> {
             body: Vec::new(),
             exits,
             returns: Vec::new(),
+            per_cpu: Vec::new(),
         };
         Ok(Self { source, slots_type, names, params: HashMap::new(), addresses: HashMap::new(), sequence })
     }
@@ -224,6 +225,7 @@ impl<'a> Checker<'a> {
                 ("cpu_id", syn::parse_quote!(u32), Inst::CpuId { dst: Value(usize::MAX) })
             }
             [] if is_path(&call.func, "slot_number") => {
+                self.sequence.per_cpu.push(call.span());
                 ("slot_number", syn::parse_quote!(u32), Inst::SlotNumber { dst: Value(usize::MAX) })
             }
             [index] if is_path(&call.func, "rdpmc") => {
@@ -314,6 +316,9 @@ impl<'a> Checker<'a> {
                 Ok(Operand::Value(dst))
             }
             Expr::RawAddr(raw) => {
+                if matches!(raw.mutability, syn::PointerMutability::Mut(_)) && self.is_in_slots(&raw.expr) {
+                    self.sequence.per_cpu.push(raw.span());
+                }
                 // An address may be that of anything, a byte for instance.
                 let place = self.place(&raw.expr, &Ty::from_syn(&syn::parse_quote!(u8))?)?;
                 let dst = self.value(ty);
@@ -503,6 +508,9 @@ impl<'a> Checker<'a> {
             None => self.type_of(place)?.ok_or_else(|| self.unknown_width(value))?,
         };
         let value = self.operand(value, &ty)?;
+        if self.is_in_slots(place) {
+            self.sequence.per_cpu.push(place.span());
+        }
         let place = self.place(place, &ty)?;
         Ok((place, value, ty))
     }
@@ -713,6 +721,21 @@ impl<'a> Checker<'a> {
     fn is_known(&self, expr: &Expr) -> bool {
         matches!(expr, Expr::Path(path)
             if path.path.get_ident().is_some_and(|ident| self.names.contains_key(ident)))
+    }
+
+    /// Whether a place is rooted in the slots, and not behind a pointer.
+    fn is_in_slots(&self, place: &Expr) -> bool {
+        match place {
+            Expr::Field(field) => self.is_in_slots(&field.base),
+            Expr::Index(index) => self.is_in_slots(&index.expr),
+            Expr::Paren(inner) => self.is_in_slots(&inner.expr),
+            Expr::Group(inner) => self.is_in_slots(&inner.expr),
+            Expr::Path(path) => {
+                let name = path.path.get_ident().and_then(|ident| self.names.get(ident));
+                matches!(name, Some(Name::Slots))
+            }
+            _ => false,
+        }
     }
 
     fn require_unsafe(&self, span: Span, why: &str) -> syn::Result<()> {

@@ -3,8 +3,8 @@
 //! ```text
 //! fn name(slots, …) -> R {
 //!     fn attempt(…) -> Option<(exit, outputs)>   the section, once, for each architecture
-//!     fn portable(…) -> (exit, outputs)          the same over *mut T, which the caller owns
-//!     fn slow(…) -> (exit, outputs)              cold: attempts again, then portable under `exclusive`
+//!     fn portable(…) -> (exit, outputs)          the same over *mut T, which is protected
+//!     fn slow(…) -> (exit, outputs)              cold: attempts again, then portable under that protection
 //!     fn refused(…) -> R                         instead of it, if there is a `slow_path`: cold, the same again with that
 //!
 //!     match attempt(…) or slow(…) { exit 1 => { outputs; return …; } …, exit 0 => { outputs; tail } }
@@ -46,6 +46,12 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
         sections.extend(quote!(::perseq::__on! { #arch #section }));
     }
 
+    // Where the data is not by CPU is known when the type is.
+    let per_cpu = sequence
+        .per_cpu
+        .iter()
+        .map(|&span| quote_spanned!(span=> const { ::perseq::section::per_cpu::<#slots_type>() };));
+
     let quiet = quote! {
         #[allow(
             unused,
@@ -65,6 +71,7 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
             #slots: &#slots_type,
             #(#names: #types),*
         ) -> ::core::option::Option<(::core::primitive::u32, #outputs)> #where_clause {
+            #(#per_cpu)*
             let __base = ::perseq::section::Slots::base(#slots);
             unsafe {
                 ::perseq::__model! { #modelled }
@@ -111,7 +118,7 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
                 unsafe {
                     let __taken = match ::perseq::section::retry(|| __attempt #turbofish(#slots, #(#names),*)) {
                         ::core::option::Option::Some(taken) => return taken,
-                        ::core::option::Option::None => ::perseq::section::Gated::exclusive_here(
+                        ::core::option::Option::None => ::perseq::section::Protected::protected(
                             #slots,
                             |__slot, __number, __cpu| __portable #turbofish(__slot, __number, __cpu, #(#names),*),
                         ),
@@ -159,7 +166,8 @@ pub(crate) fn expand(source: &Source, sequence: &Sequence) -> syn::Result<TokenS
         #vis #sig {
             #nested
             #slow
-            // SAFETY: the section was checked to touch only the slot that its gate guards, and what the caller of
+            // SAFETY: the section was checked to touch only the slot that its gate guards (or, of data that all CPUs share, to
+            // store nothing there), and what the caller of
             // an `unsafe fn` promises.
             #[allow(unused_variables)]
             let (__exit, __outputs) = match unsafe { __attempt #turbofish(#slots, #(#names),*) } {

@@ -7,7 +7,7 @@
 //! - At most one [`Inst::Commit`], and it is the last instruction.
 //! - Whatever is stored before it is a stage: it stays when the section restarts.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 
 use crate::types::Ty;
 
@@ -317,6 +317,8 @@ pub(crate) struct Sequence {
     pub(crate) exits: Vec<Exit>,
     /// The exit of each `if … { return …; }`, in the order of the source.
     pub(crate) returns: Vec<usize>,
+    /// Where the source does what is for slots only, and not for data that all CPUs share.
+    pub(crate) per_cpu: Vec<Span>,
 }
 
 impl Sequence {

@@ -6,5 +6,6 @@ mod model {
     mod mistakes;
     mod ops;
     mod planted;
+    mod shared;
     mod vectors;
 }

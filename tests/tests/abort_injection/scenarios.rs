@@ -10,8 +10,8 @@ use perseq::{Counter, Counters};
 use perseq_tests::cpus::Pinned;
 use perseq_tests::inject::{Scenario, Trap};
 use perseq_tests::structures::{
-    Array, CidTally, Gauge, Histogram, List, Locks, Node, Pairs, Pool, Queue, Ring, SlowTally, Stack, Tally,
-    Twins,
+    Array, CidTally, Gauge, Histogram, List, Locks, Node, Pairs, Pool, Queue, Ring, Shared, SlowTally, Stack,
+    Tally, Twins,
 };
 use perseq_tests::words::{Integer, Operation, Slots};
 
@@ -37,6 +37,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("a lock that is tried", try_lock),
         Scenario::new("a lock that is held", try_held_lock),
         Scenario::new("a pair of words read at once", pair_read),
+        Scenario::new("a record that all CPUs share", shared_read),
         Scenario::new("a sequence beside ops vectors", beside_vectors),
         Scenario::new("an item of an array", array_get),
         Scenario::new("a push of a word on a stack", |trap| stack_push::<usize>(trap, usize::from)),
@@ -316,6 +317,23 @@ fn pair_read(trap: &Trap) {
     });
     assert_eq!(first, !second, "two words of different times");
     assert_eq!(first, trap.interferences_first(), "what the last attempt saw");
+}
+
+fn shared_read(trap: &Trap) {
+    for always in [true, false] {
+        let shared = Shared::new(0);
+        // Which number is published, if one is.
+        let published = |number: u64| (always || !number.is_multiple_of(2)).then_some(number);
+        shared.replace(published(0));
+        let (before, number) = (trap.interferences_first(), Cell::new(0));
+        // A copy in pieces of every width.
+        let read = trap.during(|| shared.read(73), &|| {
+            number.set(number.get() + 1);
+            shared.replace(published(number.get()));
+        });
+        let last = published(trap.interferences_first() - before);
+        assert_eq!(read, last.map(|number| (number, !number)), "what the last attempt saw");
+    }
 }
 
 fn array_get(trap: &Trap) {

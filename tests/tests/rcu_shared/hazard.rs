@@ -128,7 +128,9 @@ fn barriers_reach_a_process_that_joined_while_its_cpu_was_idle() {
     if !child::is_child(NAME) {
         let ended = child::run(NAME, &[]);
         // The harness begins a line of its own, which this is the rest of.
-        let told = |line: &str| line.find("barriers missed").or(line.find("skipped:")).map(|at| line[at..].to_owned());
+        let told = |line: &str| {
+            line.find("barriers missed").or(line.find("skipped:")).map(|at| line[at..].to_owned())
+        };
         ended.output.lines().filter_map(told).for_each(say);
         return ended.assert_success();
     }
@@ -141,13 +143,17 @@ fn barriers_reach_a_process_that_joined_while_its_cpu_was_idle() {
         return skip("membarrier", "no barriers across processes here");
     }
     let joined = || drop(SharedDomain::memfd(2).expect("a domain").read());
-    let registered = || perseq_abi::membarrier::global::register().expect("what exists can be registered for");
+    let registered =
+        || perseq_abi::membarrier::global::register().expect("what exists can be registered for");
     let with = violations(joined, [first, second]);
     // The control: it may take several attempts, as anything else that runs on that CPU mends it.
     let without = (0..5).map(|_| violations(registered, [first, second])).find(|seen| *seen > 0);
     say(format_args!(
         "barriers missed by a process that joined: {with}; that registered only: {}",
-        without.map_or_else(|| "0, this kernel or moment is without the hazard".to_owned(), |seen| seen.to_string())
+        without.map_or_else(
+            || "0, this kernel or moment is without the hazard".to_owned(),
+            |seen| seen.to_string()
+        )
     ));
     assert_eq!(with, 0);
 }

@@ -30,7 +30,9 @@ impl Memory {
         let (len, protection) = (size_of::<Self>(), ProtFlags::READ | ProtFlags::WRITE);
         // SAFETY: a new mapping, of zeros, which are a `Memory`; it stays until the end.
         let memory = unsafe {
-            rustix::mm::mmap_anonymous(std::ptr::null_mut(), len, protection, MapFlags::SHARED).unwrap().cast::<Self>()
+            rustix::mm::mmap_anonymous(std::ptr::null_mut(), len, protection, MapFlags::SHARED)
+                .unwrap()
+                .cast::<Self>()
         };
         let base = NonNull::new(memory.cast()).unwrap();
         // SAFETY: as above.

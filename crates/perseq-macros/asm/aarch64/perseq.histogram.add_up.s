@@ -4,6 +4,7 @@ adrp {slot}, 3f
 add {slot}, {slot}, :lo12:3f
 str {slot}, [{v0}, #8]
 4:
+.if {per_cpu}
 .if {by_cid}
 add {scratch0}, {scratch0}, {thread}
 ldr {scratch0}, [{scratch0}, #8]
@@ -20,6 +21,11 @@ add {slot}, {base}, {slot}, lsl #{shift}
 ldar {scratch0:w}, [{slot}]
 cmp {scratch0:w}, #1
 b.ne 7f
+.endif
+.else
+ldr {scratch0:w}, [{v0}, #4]
+tbnz {scratch0:w}, #31, 7f
+mov {slot}, {base}
 .endif
 .if {c0} < 32768 && {c0} % 8 == 0
 ldr {v0}, [{slot}, #{c0}]
@@ -70,6 +76,7 @@ b {refused}
 # c1 = const: offset of slots.sum
 # gated = const: 1 if slots have gates
 # p_n = in: n: u64
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots

@@ -4,6 +4,7 @@ adrp {slot}, 3f
 add {slot}, {slot}, :lo12:3f
 str {slot}, [{v0}, #8]
 4:
+.if {per_cpu}
 .if {by_cid}
 add {v1}, {v1}, {thread}
 ldr {v1}, [{v1}, #8]
@@ -20,6 +21,11 @@ add {slot}, {base}, {slot}, lsl #{shift}
 ldar {v1:w}, [{slot}]
 cmp {v1:w}, #1
 b.ne 7f
+.endif
+.else
+ldr {v1:w}, [{v0}, #4]
+tbnz {v1:w}, #31, 7f
+mov {slot}, {base}
 .endif
 movz {v0}, #({c0} & 0xffff)
 movk {v0}, #(({c0} >> 16) & 0xffff), lsl #16
@@ -92,6 +98,7 @@ b {exit1}
 # gated = const: 1 if slots have gates
 # p_n = in: n: u64
 # p_which = in: which: usize
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots

@@ -4,6 +4,7 @@ adrp {slot}, 3f
 add {slot}, {slot}, :lo12:3f
 str {slot}, [{v0}, #8]
 4:
+.if {per_cpu}
 .if {by_cid}
 add {scratch0}, {scratch0}, {thread}
 ldr {scratch0}, [{scratch0}, #8]
@@ -20,6 +21,11 @@ add {slot}, {base}, {slot}, lsl #{shift}
 ldar {scratch0:w}, [{slot}]
 cmp {scratch0:w}, #1
 b.ne 7f
+.endif
+.else
+ldr {scratch0:w}, [{v0}, #4]
+tbnz {scratch0:w}, #31, 7f
+mov {slot}, {base}
 .endif
 sub {v0}, {slot}, {base}
 lsr {v0}, {v0}, {shift}
@@ -114,6 +120,7 @@ b {exit3}
 # p_newv = in: newv: isize
 # p_v = in: v: * mut isize
 # p_v2 = in: v2: * mut isize
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots

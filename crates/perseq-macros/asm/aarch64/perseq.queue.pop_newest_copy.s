@@ -4,6 +4,7 @@ adrp {slot}, 3f
 add {slot}, {slot}, :lo12:3f
 str {slot}, [{v0}, #8]
 4:
+.if {per_cpu}
 .if {by_cid}
 add {v1}, {v1}, {thread}
 ldr {v1}, [{v1}, #8]
@@ -20,6 +21,11 @@ add {slot}, {base}, {slot}, lsl #{shift}
 ldar {v1:w}, [{slot}]
 cmp {v1:w}, #1
 b.ne 7f
+.endif
+.else
+ldr {v1:w}, [{v0}, #4]
+tbnz {v1:w}, #31, 7f
+mov {slot}, {base}
 .endif
 .if {c0} < 32768 && {c0} % 8 == 0
 ldr {v0}, [{slot}, #{c0}]
@@ -134,6 +140,7 @@ mov {status}, #255
 # gated = const: 1 if slots have gates
 # p_bytes = in: bytes: usize
 # p_to = in: to: * mut T
+# per_cpu = const: 1 if there is an item for each CPU
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch

@@ -6,6 +6,7 @@ movt r1, #:upper16:(3f - (25f + 8))
 25: add r1, pc, r1
 str r1, [r0, #8]
 4:
+.if {per_cpu}
 ldr r3, [{frame}, #0]
 .if {by_cid}
 ldr r2, [r12, #4]
@@ -25,6 +26,12 @@ ldr r2, [r12]
 cmp r2, #1
 bne 7f
 dmb ish
+.endif
+.else
+ldr r2, [r0, #4]
+cmp r2, #0
+blt 7f
+ldr r12, [{frame}, #0]
 .endif
 str r12, [{frame}, #8]
 str r0, [{frame}, #16]
@@ -110,6 +117,7 @@ b {exit1}
 # exit1 = label: exit 1
 # frame = in: address of the frame
 # gated = const: 1 if slots have gates
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # shift = const: log2 of the distance between slots
 # r12 = in: offset of the thread block from the thread pointer, clobbered

@@ -3,6 +3,7 @@ ld.d {v0}, {scratch0}, 0
 la.pcrel {slot}, 3f
 st.d {slot}, {v0}, 8
 4:
+.if {per_cpu}
 .if {by_cid}
 ld.d {scratch0}, {scratch0}, 8
 add.d {scratch0}, {scratch0}, {v0}
@@ -21,6 +22,11 @@ ld.w {scratch0}, {slot}, 0
 addi.d {scratch0}, {scratch0}, -1
 bnez {scratch0}, 7f
 dbar 0x14
+.endif
+.else
+ld.w {scratch0}, {v0}, 4
+bltz {scratch0}, 7f
+move {slot}, {base}
 .endif
 .if {c0} < 2048
 ld.d {v0}, {slot}, {c0}
@@ -71,6 +77,7 @@ b {refused}
 # c1 = const: offset of slots.sum
 # gated = const: 1 if slots have gates
 # p_n = in: n: u64
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots

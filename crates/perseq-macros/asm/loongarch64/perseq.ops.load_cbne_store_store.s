@@ -3,6 +3,7 @@ ld.d {v0}, {scratch0}, 0
 la.pcrel {slot}, 3f
 st.d {slot}, {v0}, 8
 4:
+.if {per_cpu}
 .if {by_cid}
 ld.d {scratch0}, {scratch0}, 8
 add.d {scratch0}, {scratch0}, {v0}
@@ -21,6 +22,11 @@ ld.w {scratch0}, {slot}, 0
 addi.d {scratch0}, {scratch0}, -1
 bnez {scratch0}, 7f
 dbar 0x14
+.endif
+.else
+ld.w {scratch0}, {v0}, 4
+bltz {scratch0}, 7f
+move {slot}, {base}
 .endif
 sub.d {v0}, {slot}, {base}
 srli.d {v0}, {v0}, {shift}
@@ -107,6 +113,7 @@ b {exit2}
 # p_newv2 = in: newv2: isize
 # p_v = in: v: * mut isize
 # p_v2 = in: v2: * mut isize
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots

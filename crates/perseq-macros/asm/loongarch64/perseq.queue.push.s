@@ -3,6 +3,7 @@ ld.d {v0}, {v1}, 0
 la.pcrel {slot}, 3f
 st.d {slot}, {v0}, 8
 4:
+.if {per_cpu}
 .if {by_cid}
 ld.d {v1}, {v1}, 8
 add.d {v1}, {v1}, {v0}
@@ -21,6 +22,11 @@ ld.w {v1}, {slot}, 0
 addi.d {v1}, {v1}, -1
 bnez {v1}, 7f
 dbar 0x14
+.endif
+.else
+ld.w {v1}, {v0}, 4
+bltz {v1}, 7f
+move {slot}, {base}
 .endif
 .if {c0} < 2048
 ld.d {v0}, {slot}, {c0}
@@ -108,6 +114,7 @@ li.d {status}, 255
 # c8 = const: offset of queue.tail
 # gated = const: 1 if slots have gates
 # p_item = in: item: * mut ()
+# per_cpu = const: 1 if there is an item for each CPU
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch

@@ -6,6 +6,7 @@ addis {slot}, {slot}, (3f - 25b)@ha
 addi {slot}, {slot}, (3f - 25b)@l
 std {slot}, 8({v0})
 4:
+.if {per_cpu}
 .if {by_cid}
 add {scratch0}, 13, {thread}
 ld {scratch0}, 8({scratch0})
@@ -25,6 +26,12 @@ lwz {scratch0}, 0({slot})
 cmpwi {scratch0}, 1
 bne 7f
 isync
+.endif
+.else
+lwz {scratch0}, 4({v0})
+cmpwi {scratch0}, 0
+blt 7f
+mr {slot}, {base}
 .endif
 .if {c0} < 32768
 ld {v0}, {c0}({slot})
@@ -85,6 +92,7 @@ b {refused}
 # c2 = const: offset of list.top
 # gated = const: 1 if slots have gates
 # p_node = in: node: * mut Link
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots

@@ -6,6 +6,7 @@ addis {slot}, {slot}, (3f - 25b)@ha
 addi {slot}, {slot}, (3f - 25b)@l
 std {slot}, 8({v0})
 4:
+.if {per_cpu}
 .if {by_cid}
 add {scratch0}, 13, {thread}
 ld {scratch0}, 8({scratch0})
@@ -25,6 +26,12 @@ lwz {scratch0}, 0({slot})
 cmpwi {scratch0}, 1
 bne 7f
 isync
+.endif
+.else
+lwz {scratch0}, 4({v0})
+cmpwi {scratch0}, 0
+blt 7f
+mr {slot}, {base}
 .endif
 sub {v0}, {slot}, {base}
 srdi {v0}, {v0}, {shift}
@@ -100,6 +107,7 @@ b {exit1}
 # p_count = in: count: isize
 # p_cpu = in: cpu: u32
 # p_v = in: v: * mut isize
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots

@@ -6,6 +6,7 @@ addis {slot}, {slot}, (3f - 25b)@ha
 addi {slot}, {slot}, (3f - 25b)@l
 std {slot}, 8({v0})
 4:
+.if {per_cpu}
 .if {by_cid}
 add {v1}, 13, {thread}
 ld {v1}, 8({v1})
@@ -25,6 +26,12 @@ lwz {v1}, 0({slot})
 cmpwi {v1}, 1
 bne 7f
 isync
+.endif
+.else
+lwz {v1}, 4({v0})
+cmpwi {v1}, 0
+blt 7f
+mr {slot}, {base}
 .endif
 .if {c0} < 32768
 ld {v0}, {c0}({slot})
@@ -146,6 +153,7 @@ li {status}, 255
 # gated = const: 1 if slots have gates
 # p_bytes = in: bytes: usize
 # p_from = in: from: * const T
+# per_cpu = const: 1 if there is an item for each CPU
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch

@@ -3,6 +3,7 @@ ld {v0}, 0({scratch0})
 lla {slot}, 3f
 sd {slot}, 8({v0})
 4:
+.if {per_cpu}
 .if {by_cid}
 ld {scratch0}, 8({scratch0})
 add {scratch0}, {scratch0}, {v0}
@@ -21,6 +22,11 @@ lw {scratch0}, 0({slot})
 addi {scratch0}, {scratch0}, -1
 bnez {scratch0}, 7f
 fence r, rw
+.endif
+.else
+lw {scratch0}, 4({v0})
+bltz {scratch0}, 7f
+mv {slot}, {base}
 .endif
 .if {c0} < 2048
 ld {v0}, {c0}({slot})
@@ -71,6 +77,7 @@ j {refused}
 # c1 = const: offset of words [0].word
 # gated = const: 1 if slots have gates
 # p_n = in: n: u64
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots

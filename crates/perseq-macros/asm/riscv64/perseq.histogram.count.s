@@ -3,6 +3,7 @@ ld {v0}, 0({v1})
 lla {slot}, 3f
 sd {slot}, 8({v0})
 4:
+.if {per_cpu}
 .if {by_cid}
 ld {v1}, 8({v1})
 add {v1}, {v1}, {v0}
@@ -21,6 +22,11 @@ lw {v1}, 0({slot})
 addi {v1}, {v1}, -1
 bnez {v1}, 7f
 fence r, rw
+.endif
+.else
+lw {v1}, 4({v0})
+bltz {v1}, 7f
+mv {slot}, {base}
 .endif
 li {v0}, {c0}
 bgeu {p_which}, {v0}, 301f
@@ -86,6 +92,7 @@ j {exit1}
 # gated = const: 1 if slots have gates
 # p_n = in: n: u64
 # p_which = in: which: usize
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots

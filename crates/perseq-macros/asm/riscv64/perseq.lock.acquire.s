@@ -3,6 +3,7 @@ ld {v0}, 0({v1})
 lla {slot}, 3f
 sd {slot}, 8({v0})
 4:
+.if {per_cpu}
 .if {by_cid}
 ld {v1}, 8({v1})
 add {v1}, {v1}, {v0}
@@ -21,6 +22,11 @@ lw {v1}, 0({slot})
 addi {v1}, {v1}, -1
 bnez {v1}, 7f
 fence r, rw
+.endif
+.else
+lw {v1}, 4({v0})
+bltz {v1}, 7f
+mv {slot}, {base}
 .endif
 .if 4 < 2048
 lwu {v1}, 4({v0})
@@ -84,6 +90,7 @@ li {status}, 255
 # c2 = const: HELD as u32
 # c3 = const: offset of slots.word
 # gated = const: 1 if slots have gates
+# per_cpu = const: 1 if there is an item for each CPU
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch

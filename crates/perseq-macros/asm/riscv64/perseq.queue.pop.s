@@ -3,6 +3,7 @@ ld {v0}, 0({v1})
 lla {slot}, 3f
 sd {slot}, 8({v0})
 4:
+.if {per_cpu}
 .if {by_cid}
 ld {v1}, 8({v1})
 add {v1}, {v1}, {v0}
@@ -21,6 +22,11 @@ lw {v1}, 0({slot})
 addi {v1}, {v1}, -1
 bnez {v1}, 7f
 fence r, rw
+.endif
+.else
+lw {v1}, 4({v0})
+bltz {v1}, 7f
+mv {slot}, {base}
 .endif
 .if {c0} < 2048
 ld {v0}, {c0}({slot})
@@ -104,6 +110,7 @@ li {status}, 255
 # c6 = const: 0
 # c7 = const: offset of queue.head
 # gated = const: 1 if slots have gates
+# per_cpu = const: 1 if there is an item for each CPU
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch

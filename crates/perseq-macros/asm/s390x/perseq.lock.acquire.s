@@ -5,6 +5,7 @@ lg {v0}, 0({thread},{v0})
 larl {slot}, 3f
 stg {slot}, 8({v0})
 4:
+.if {per_cpu}
 .if {by_cid}
 ear {slot}, %a0
 sllg {slot}, {slot}, 32
@@ -25,6 +26,11 @@ agr {slot}, {base}
 .if {gated}
 chsi 0({slot}), 1
 jgne 7f
+.endif
+.else
+chsi 4({v0}), 0
+jgl 7f
+lgr {slot}, {base}
 .endif
 .if 4 < 524288
 llgf {v1}, 4({v0})
@@ -88,6 +94,7 @@ lgfi {status}, 255
 # c2 = const: HELD as u32
 # c3 = const: offset of slots.word
 # gated = const: 1 if slots have gates
+# per_cpu = const: 1 if there is an item for each CPU
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots
 # slot = scratch

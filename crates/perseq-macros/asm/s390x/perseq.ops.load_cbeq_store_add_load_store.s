@@ -5,6 +5,7 @@ lg {v0}, 0({thread},{v0})
 larl {slot}, 3f
 stg {slot}, 8({v0})
 4:
+.if {per_cpu}
 .if {by_cid}
 ear {slot}, %a0
 sllg {slot}, {slot}, 32
@@ -25,6 +26,11 @@ agr {slot}, {base}
 .if {gated}
 chsi 0({slot}), 1
 jgne 7f
+.endif
+.else
+chsi 4({v0}), 0
+jgl 7f
+lgr {slot}, {base}
 .endif
 lgr {v0}, {slot}
 sgr {v0}, {base}
@@ -116,6 +122,7 @@ jg {exit2}
 # p_load = in: load: * mut isize
 # p_v = in: v: * mut isize
 # p_voffp = in: voffp: isize
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
 # shift = const: log2 of the distance between slots

@@ -2,6 +2,7 @@ leal 3f@GOTOFF(%eax), %eax
 movl %gs:(%ecx), %edx
 movl %eax, 8(%edx)
 4:
+.if {per_cpu}
 movl 0({frame}), %eax
 .if {by_cid}
 movl %gs:4(%ecx), %ecx
@@ -20,6 +21,11 @@ addl %eax, %ecx
 .if {gated}
 cmpl $1, (%ecx)
 jne 7f
+.endif
+.else
+cmpl $0, 4(%edx)
+jl 7f
+movl 0({frame}), %ecx
 .endif
 movl %ecx, 8({frame})
 movl %edx, 16({frame})
@@ -114,6 +120,7 @@ jmp {exit1}
 # exit1 = label: exit 1
 # frame = in: address of the frame
 # gated = const: 1 if slots have gates
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # shift = const: log2 of the distance between slots
 # eax = in: the address that others are relative to, clobbered

@@ -2,6 +2,7 @@ mov {v0}, qword ptr fs:[{thread}]
 lea {slot}, [rip + 3f]
 mov qword ptr [{v0} + 8], {slot}
 4:
+.if {per_cpu}
 .if {by_cid}
 mov {slot}, qword ptr fs:[{thread} + 8]
 movsxd {slot}, dword ptr [{v0} + {slot}]
@@ -17,6 +18,11 @@ cmp dword ptr [{slot}], 1
 jne 7f
 .else
 jl 7f
+.endif
+.else
+cmp dword ptr [{v0} + 4], 0
+jl 7f
+mov {slot}, {base}
 .endif
 cmp {p_which}, {c0}
 jae 301f
@@ -80,6 +86,7 @@ jmp {exit1}
 # gated = const: 1 if slots have gates
 # p_n = in: n: u64
 # p_which = in: which: usize
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # shift = const: log2 of the distance between slots
 # slot = scratch

@@ -2,6 +2,7 @@ mov {v0}, qword ptr fs:[{thread}]
 lea {slot}, [rip + 3f]
 mov qword ptr [{v0} + 8], {slot}
 4:
+.if {per_cpu}
 .if {by_cid}
 mov {slot}, qword ptr fs:[{thread} + 8]
 movsxd {slot}, dword ptr [{v0} + {slot}]
@@ -17,6 +18,11 @@ cmp dword ptr [{slot}], 1
 jne 7f
 .else
 jl 7f
+.endif
+.else
+cmp dword ptr [{v0} + 4], 0
+jl 7f
+mov {slot}, {base}
 .endif
 mov {v0}, {slot}
 sub {v0}, {base}
@@ -86,6 +92,7 @@ jmp {exit2}
 # p_expect = in: expect: isize
 # p_newv = in: newv: isize
 # p_v = in: v: * mut isize
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # shift = const: log2 of the distance between slots
 # slot = scratch

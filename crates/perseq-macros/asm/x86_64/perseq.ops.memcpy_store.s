@@ -2,6 +2,7 @@ mov {v0}, qword ptr fs:[{thread}]
 lea {slot}, [rip + 3f]
 mov qword ptr [{v0} + 8], {slot}
 4:
+.if {per_cpu}
 .if {by_cid}
 mov {slot}, qword ptr fs:[{thread} + 8]
 movsxd {slot}, dword ptr [{v0} + {slot}]
@@ -17,6 +18,11 @@ cmp dword ptr [{slot}], 1
 jne 7f
 .else
 jl 7f
+.endif
+.else
+cmp dword ptr [{v0} + 4], 0
+jl 7f
+mov {slot}, {base}
 .endif
 mov {v0}, {slot}
 sub {v0}, {base}
@@ -128,6 +134,7 @@ jmp {exit2}
 # exit2 = label: exit 2
 # gated = const: 1 if slots have gates
 # p_call = in: call: * mut Memcpy
+# per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
 # scratch1 = scratch

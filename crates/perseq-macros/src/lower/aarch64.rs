@@ -4,6 +4,9 @@
 //! gate with release is seen. Slots without a gate need no such order; their words are related by addresses. A commit with
 //! release is `stlr`: what was loaded and staged before is visible before it. A fence (membarrier) interrupts the CPU, and
 //! the interrupt's barrier makes what the section stored visible to who called it.
+//! Data that all CPUs share needs none either: what a pointer leads to is loaded from an address that depends on the
+//! pointer, and so after it, and the item's words are not related otherwise. What was stored before a fence is seen by sections that
+//! begin after it, as the interrupt's barrier comes between.
 //!
 //! Sources: Arm ARM (DDI 0487), B2.3 and C6; the signature is that of `rseq-arm64.h` in the kernel's selftests.
 
@@ -23,13 +26,14 @@ impl Backend for Aarch64 {
     fn enter(emit: &mut Emit<'_>) {
         let (area, slot, temp) = (emit.area(), emit.slot(), emit.scratch("temp"));
         let (base, shift, thread) = (emit.base(), emit.shift(), emit.thread());
-        let (by_cid, gated) = (emit.by_cid(), emit.gated());
+        let (per_cpu, by_cid, gated) = (emit.per_cpu(), emit.by_cid(), emit.gated());
         emit.line(format!("mrs {temp}, tpidr_el0"));
         emit.line(format!("ldr {area}, [{temp}, {thread}]"));
         emit.line(format!("adrp {slot}, {}f", label::DESCRIPTOR));
         emit.line(format!("add {slot}, {slot}, :lo12:{}f", label::DESCRIPTOR));
         emit.line(format!("str {slot}, [{area}, #8]"));
         emit.line(format!("{}:", label::START));
+        emit.line(format!(".if {per_cpu}"));
         emit.line(format!(".if {by_cid}"));
         emit.line(format!("add {temp}, {temp}, {thread}"));
         emit.line(format!("ldr {temp}, [{temp}, #8]"));
@@ -46,6 +50,11 @@ impl Backend for Aarch64 {
         emit.line(format!("ldar {}, [{slot}]", temp.part('w')));
         emit.line(format!("cmp {}, #1", temp.part('w')));
         emit.line(format!("b.ne {}f", label::ABORT));
+        emit.line(".endif");
+        emit.line(".else");
+        emit.line(format!("ldr {}, [{area}, #4]", temp.part('w')));
+        emit.line(format!("tbnz {}, #31, {}f", temp.part('w'), label::ABORT));
+        emit.line(format!("mov {slot}, {base}"));
         emit.line(".endif");
     }
 

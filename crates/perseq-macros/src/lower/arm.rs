@@ -13,6 +13,9 @@
 //! gate with release is seen. Slots without a gate need no such order; their words are related by addresses. Before a commit
 //! with release comes `dmb ish`. A fence (membarrier) interrupts the CPU, and the barrier there makes what the section stored
 //! visible to who called it.
+//! Data that all CPUs share needs none either: what a pointer leads to is loaded from an address that depends on the
+//! pointer, and so after it, and the item's words are not related otherwise. What was stored before a fence is seen by sections that
+//! begin after it, as the interrupt's barrier comes between.
 //!
 //! `tsc()` is the virtual counter of the generic timer, which the first ARMv7 processors (Cortex-A8, A9) do not have: the
 //! instruction is undefined there.
@@ -35,7 +38,7 @@ impl Narrow for Arm {
     const SIGNATURE: &'static str = ".inst 0xe7f5def3";
 
     fn enter(emit: &mut Emit<'_>) {
-        let (shift, by_cid, gated) = (emit.shift(), emit.by_cid(), emit.gated());
+        let (per_cpu, shift, by_cid, gated) = (emit.per_cpu(), emit.shift(), emit.by_cid(), emit.gated());
         let (frame, descriptor, here) = (emit.frame(), label::DESCRIPTOR, label::NEAR);
         let (base, slot, area) = (Word::BASE.offset(), Word::SLOT.offset(), Word::AREA.offset());
         emit.thread_in("r12");
@@ -47,6 +50,7 @@ impl Narrow for Arm {
         emit.line(format!("{here}: add r1, pc, r1"));
         emit.line("str r1, [r0, #8]");
         emit.line(format!("{}:", label::START));
+        emit.line(format!(".if {per_cpu}"));
         emit.line(format!("ldr r3, [{frame}, #{base}]"));
         emit.line(format!(".if {by_cid}"));
         emit.line("ldr r2, [r12, #4]");
@@ -66,6 +70,12 @@ impl Narrow for Arm {
         emit.line("cmp r2, #1");
         emit.line(format!("bne {}f", label::ABORT));
         emit.line("dmb ish");
+        emit.line(".endif");
+        emit.line(".else");
+        emit.line("ldr r2, [r0, #4]");
+        emit.line("cmp r2, #0");
+        emit.line(format!("blt {}f", label::ABORT));
+        emit.line(format!("ldr r12, [{frame}, #{base}]"));
         emit.line(".endif");
         emit.line(format!("str r12, [{frame}, #{slot}]"));
         emit.line(format!("str r0, [{frame}, #{area}]"));

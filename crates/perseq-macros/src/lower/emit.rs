@@ -104,6 +104,7 @@ enum OperandKind {
     Register(usize),
     Const(usize),
     Shift,
+    PerCpu,
     ByCid,
     Gated,
     Thread,
@@ -126,7 +127,13 @@ impl OperandKind {
             | Self::Thread
             | Self::Anchor
             | Self::Frame => true,
-            Self::Const(_) | Self::Shift | Self::ByCid | Self::Gated | Self::Refused | Self::Exit(_) => false,
+            Self::Const(_)
+            | Self::Shift
+            | Self::PerCpu
+            | Self::ByCid
+            | Self::Gated
+            | Self::Refused
+            | Self::Exit(_) => false,
         }
     }
 }
@@ -275,6 +282,11 @@ impl<'a> Emit<'a> {
         self.small("shift", OperandKind::Shift)
     }
 
+    /// 1 if there are slots, 0 if there is one item that all CPUs share.
+    pub(crate) fn per_cpu(&mut self) -> Constant {
+        self.small("per_cpu", OperandKind::PerCpu)
+    }
+
     /// 1 if slots are numbered by concurrency id, 0 if by CPU.
     pub(crate) fn by_cid(&mut self) -> Constant {
         self.small("by_cid", OperandKind::ByCid)
@@ -409,6 +421,9 @@ pub(super) fn operands(
                 quote!(const #constant)
             }
             OperandKind::Shift => quote!(const <#slots as ::perseq::section::Slots>::SHIFT),
+            OperandKind::PerCpu => {
+                quote!(const <#slots as ::perseq::section::Slots>::PER_CPU as ::core::primitive::u8)
+            }
             OperandKind::ByCid => {
                 quote!(const <#slots as ::perseq::section::Slots>::BY_CID as ::core::primitive::u8)
             }
@@ -550,6 +565,7 @@ fn describe(emit: &Emit<'_>, kind: &OperandKind) -> String {
         }
         OperandKind::Const(index) => format!("const: {}", sequence.consts[*index].about),
         OperandKind::Shift => "const: log2 of the distance between slots".into(),
+        OperandKind::PerCpu => "const: 1 if there is an item for each CPU".into(),
         OperandKind::ByCid => "const: 1 if slots are numbered by concurrency id".into(),
         OperandKind::Gated => "const: 1 if slots have gates".into(),
         OperandKind::Thread => "in: offset of the thread block from the thread pointer".into(),

@@ -4,6 +4,9 @@
 //! the gate with release is seen. Slots without a gate need no such order; their words are related by addresses. Before a
 //! commit with release comes `dbar 0x12`. A fence (membarrier) interrupts the CPU, and the barrier there makes what the
 //! section stored visible to who called it.
+//! Data that all CPUs share needs none either: what a pointer leads to is loaded from an address that depends on the
+//! pointer, and so after it, and the item's words are not related otherwise. What was stored before a fence is seen by sections that
+//! begin after it, as the interrupt's barrier comes between.
 //!
 //! Sources: LoongArch Reference Manual, volume 1, 2.2.8 (hints of `dbar`); the signature is that of librseq.
 
@@ -23,12 +26,13 @@ impl Backend for Loongarch64 {
     fn enter(emit: &mut Emit<'_>) {
         let (area, slot, temp) = (emit.area(), emit.slot(), emit.scratch("temp"));
         let (base, shift, thread) = (emit.base(), emit.shift(), emit.thread());
-        let (by_cid, gated) = (emit.by_cid(), emit.gated());
+        let (per_cpu, by_cid, gated) = (emit.per_cpu(), emit.by_cid(), emit.gated());
         emit.line(format!("add.d {temp}, $tp, {thread}"));
         emit.line(format!("ld.d {area}, {temp}, 0"));
         emit.line(format!("la.pcrel {slot}, {}f", label::DESCRIPTOR));
         emit.line(format!("st.d {slot}, {area}, 8"));
         emit.line(format!("{}:", label::START));
+        emit.line(format!(".if {per_cpu}"));
         emit.line(format!(".if {by_cid}"));
         emit.line(format!("ld.d {temp}, {temp}, 8"));
         emit.line(format!("add.d {temp}, {temp}, {area}"));
@@ -47,6 +51,11 @@ impl Backend for Loongarch64 {
         emit.line(format!("addi.d {temp}, {temp}, -1"));
         emit.line(format!("bnez {temp}, {}f", label::ABORT));
         emit.line("dbar 0x14");
+        emit.line(".endif");
+        emit.line(".else");
+        emit.line(format!("ld.w {temp}, {area}, 4"));
+        emit.line(format!("bltz {temp}, {}f", label::ABORT));
+        emit.line(format!("move {slot}, {base}"));
         emit.line(".endif");
     }
 

@@ -7,6 +7,7 @@
 //! ```text
 //!     area.rseq_cs = &descriptor
 //! 4:  slot = base + (area.cpu_id << shift); leave to 7 unless the gate is open     (Backend::enter)
+//!     (data that all CPUs share: slot = base; leave to 7 unless area.cpu_id ≥ 0)
 //!     …
 //!     commit
 //! 5:  the end
@@ -85,7 +86,8 @@ pub(crate) trait Backend {
     const SIGNATURE: &'static str;
 
     /// Points the area's `rseq_cs` to the descriptor, at [`label::DESCRIPTOR`]; then, from [`label::START`] on, finds the slot and leaves to
-    /// [`label::ABORT`] unless it may be used. What is loaded afterwards is at least as new as the gate.
+    /// [`label::ABORT`] unless it may be used. What is loaded afterwards is at least as new as the gate. If the data is not
+    /// per CPU, the slot is at the base, and may be used by whoever is registered.
     fn enter(emit: &mut Emit<'_>);
     /// Whether a constant can be an operand as it is.
     fn fits(usage: Use, constant: &Constant) -> bool;

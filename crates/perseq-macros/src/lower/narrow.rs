@@ -86,8 +86,8 @@ pub(crate) trait Narrow {
     const ATT_SYNTAX: bool = false;
 
     /// Points the area's `rseq_cs` to the descriptor, at [`label::DESCRIPTOR`]; then, from [`label::START`] on, finds the slot and leaves to
-    /// [`label::ABORT`] unless it may be used. What is loaded afterwards is at least as new as the gate. The pointer then holds the
-    /// slot's address, and so does [`Word::SLOT`]; [`Word::AREA`] the area's.
+    /// [`label::ABORT`] unless it may be used. What is loaded afterwards is at least as new as the gate. If the data is not per CPU, the
+    /// slot is at the base, and may be used by whoever is registered. The pointer then holds the slot's address, and so does [`Word::SLOT`]; [`Word::AREA`] the area's.
     fn enter(emit: &mut Emit<'_>);
     /// Accumulator = term.
     fn get(emit: &mut Emit<'_>, term: &Term, wide: bool);

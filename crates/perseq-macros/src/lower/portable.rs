@@ -1,4 +1,4 @@
-//! Plain Rust over a slot that the caller owns: the slow path, and the type checker of the fast one.
+//! Plain Rust over a slot that the caller owns, or shared data that it has protected: the slow path, and the type checker of the fast one.
 //!
 //! It is generated from the source, not from the IR, so that the compiler sees the user's own tokens: a field
 //! that does not exist, a private one or a type that does not match is reported where it was written.

@@ -4,6 +4,9 @@
 //! opened the gate with release is seen. Slots without a gate need no such order; their words are related by addresses.
 //! Before a commit with release comes `lwsync`. A fence (membarrier) interrupts the CPU, and the barrier there makes what
 //! the section stored visible to who called it.
+//! Data that all CPUs share needs none either: what a pointer leads to is loaded from an address that depends on the
+//! pointer, and so after it, and the item's words are not related otherwise. What was stored before a fence is seen by sections that
+//! begin after it, as the interrupt's barrier comes between.
 //!
 //! The address of the descriptor is taken from the program counter, through the link register: the table of contents is not
 //! at hand in inline assembly.
@@ -28,7 +31,7 @@ impl Backend for Powerpc64 {
     fn enter(emit: &mut Emit<'_>) {
         let (area, slot, temp) = (emit.area(), emit.slot(), emit.scratch("temp"));
         let (base, shift, thread) = (emit.base(), emit.shift(), emit.thread());
-        let (by_cid, gated) = (emit.by_cid(), emit.gated());
+        let (per_cpu, by_cid, gated) = (emit.per_cpu(), emit.by_cid(), emit.gated());
         let (descriptor, here) = (label::DESCRIPTOR, label::NEAR);
         emit.line(format!("ldx {area}, 13, {thread}"));
         emit.line(format!("bcl 20, 31, {here}f"));
@@ -38,6 +41,7 @@ impl Backend for Powerpc64 {
         emit.line(format!("addi {slot}, {slot}, ({descriptor}f - {here}b)@l"));
         emit.line(format!("std {slot}, 8({area})"));
         emit.line(format!("{}:", label::START));
+        emit.line(format!(".if {per_cpu}"));
         emit.line(format!(".if {by_cid}"));
         emit.line(format!("add {temp}, 13, {thread}"));
         emit.line(format!("ld {temp}, 8({temp})"));
@@ -57,6 +61,12 @@ impl Backend for Powerpc64 {
         emit.line(format!("cmpwi {temp}, 1"));
         emit.line(format!("bne {}f", label::ABORT));
         emit.line("isync");
+        emit.line(".endif");
+        emit.line(".else");
+        emit.line(format!("lwz {temp}, 4({area})"));
+        emit.line(format!("cmpwi {temp}, 0"));
+        emit.line(format!("blt {}f", label::ABORT));
+        emit.line(format!("mr {slot}, {base}"));
         emit.line(".endif");
     }
 

@@ -4,6 +4,9 @@
 //! the gate with release is seen. Slots without a gate need no such order; their words are related by addresses. Before a
 //! commit with release comes `fence rw, w`. A fence (membarrier) interrupts the CPU, and the barrier there makes what the
 //! section stored visible to who called it.
+//! Data that all CPUs share needs none either: what a pointer leads to is loaded from an address that depends on the
+//! pointer, and so after it, and the item's words are not related otherwise. What was stored before a fence is seen by sections that
+//! begin after it, as the interrupt's barrier comes between.
 //!
 //! Sources: The RISC-V Instruction Set Manual, volume I, "RVWMO Memory Consistency Model"; the signature is that of
 //! `rseq-riscv.h` in the kernel's selftests.
@@ -24,12 +27,13 @@ impl Backend for Riscv64 {
     fn enter(emit: &mut Emit<'_>) {
         let (area, slot, temp) = (emit.area(), emit.slot(), emit.scratch("temp"));
         let (base, shift, thread) = (emit.base(), emit.shift(), emit.thread());
-        let (by_cid, gated) = (emit.by_cid(), emit.gated());
+        let (per_cpu, by_cid, gated) = (emit.per_cpu(), emit.by_cid(), emit.gated());
         emit.line(format!("add {temp}, tp, {thread}"));
         emit.line(format!("ld {area}, 0({temp})"));
         emit.line(format!("lla {slot}, {}f", label::DESCRIPTOR));
         emit.line(format!("sd {slot}, 8({area})"));
         emit.line(format!("{}:", label::START));
+        emit.line(format!(".if {per_cpu}"));
         emit.line(format!(".if {by_cid}"));
         emit.line(format!("ld {temp}, 8({temp})"));
         emit.line(format!("add {temp}, {temp}, {area}"));
@@ -48,6 +52,11 @@ impl Backend for Riscv64 {
         emit.line(format!("addi {temp}, {temp}, -1"));
         emit.line(format!("bnez {temp}, {}f", label::ABORT));
         emit.line("fence r, rw");
+        emit.line(".endif");
+        emit.line(".else");
+        emit.line(format!("lw {temp}, 4({area})"));
+        emit.line(format!("bltz {temp}, {}f", label::ABORT));
+        emit.line(format!("mv {slot}, {base}"));
         emit.line(".endif");
     }
 

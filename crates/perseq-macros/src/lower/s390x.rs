@@ -1,7 +1,7 @@
 //! s390x, without facilities beyond those of the z10.
 //!
 //! Ordering: like x86, the machine lets only loads pass earlier stores. What the section reads after the gate is at least as new
-//! as the gate, and every store is a release.
+//! as the gate, and what it reads through a pointer that all CPUs share at least as new as that; every store is a release.
 //!
 //! Sources: z/Architecture Principles of Operation, chapter 5 ("Storage-Operand Consistency") and 7; the signature is that of
 //! `rseq-s390.h` in the kernel's selftests.
@@ -23,12 +23,13 @@ impl Backend for S390x {
     fn enter(emit: &mut Emit<'_>) {
         let (area, slot) = (emit.area(), emit.slot());
         let (base, shift, thread) = (emit.base(), emit.shift(), emit.thread());
-        let (by_cid, gated) = (emit.by_cid(), emit.gated());
+        let (per_cpu, by_cid, gated) = (emit.per_cpu(), emit.by_cid(), emit.gated());
         thread_pointer(emit, &area);
         emit.line(format!("lg {area}, 0({thread},{area})"));
         emit.line(format!("larl {slot}, {}f", label::DESCRIPTOR));
         emit.line(format!("stg {slot}, 8({area})"));
         emit.line(format!("{}:", label::START));
+        emit.line(format!(".if {per_cpu}"));
         emit.line(format!(".if {by_cid}"));
         thread_pointer(emit, &slot);
         emit.line(format!("lg {slot}, 8({thread},{slot})"));
@@ -47,6 +48,11 @@ impl Backend for S390x {
         emit.line(format!(".if {gated}"));
         emit.line(format!("chsi 0({slot}), 1"));
         emit.line(format!("jgne {}f", label::ABORT));
+        emit.line(".endif");
+        emit.line(".else");
+        emit.line(format!("chsi 4({area}), 0"));
+        emit.line(format!("jgl {}f", label::ABORT));
+        emit.line(format!("lgr {slot}, {base}"));
         emit.line(".endif");
     }
 

@@ -24,7 +24,7 @@ impl Narrow for X86 {
     const ATT_SYNTAX: bool = true;
 
     fn enter(emit: &mut Emit<'_>) {
-        let (shift, by_cid, gated) = (emit.shift(), emit.by_cid(), emit.gated());
+        let (per_cpu, shift, by_cid, gated) = (emit.per_cpu(), emit.shift(), emit.by_cid(), emit.gated());
         let base = low(emit, &Term::Word(Word::BASE));
         emit.anchor_in("eax");
         emit.thread_in("ecx");
@@ -32,6 +32,7 @@ impl Narrow for X86 {
         emit.line("movl %gs:(%ecx), %edx");
         emit.line("movl %eax, 8(%edx)");
         emit.line(format!("{}:", label::START));
+        emit.line(format!(".if {per_cpu}"));
         emit.line(format!("movl {base}, %eax"));
         emit.line(format!(".if {by_cid}"));
         emit.line("movl %gs:4(%ecx), %ecx");
@@ -50,6 +51,11 @@ impl Narrow for X86 {
         emit.line(format!(".if {gated}"));
         emit.line("cmpl $1, (%ecx)");
         emit.line(format!("jne {}f", label::ABORT));
+        emit.line(".endif");
+        emit.line(".else");
+        emit.line("cmpl $0, 4(%edx)");
+        emit.line(format!("jl {}f", label::ABORT));
+        emit.line(format!("movl {base}, %ecx"));
         emit.line(".endif");
         let (slot, area) = (low(emit, &Term::Word(Word::SLOT)), low(emit, &Term::Word(Word::AREA)));
         emit.line(format!("movl %ecx, {slot}"));

@@ -5,6 +5,7 @@
 //! | arm | `lea`, `mov [area+8]` |
 //! | slot | `movsxd` of `cpu_id`, `shl`, `add` |
 //! | gate | `cmp dword ptr [slot], 1`, `jne`; slots without one: `jl` after the `add` |
+//! | data that all CPUs share | instead of both: `cmp dword ptr [area+4], 0`, `jl`, `mov` of the base |
 //! | load | `mov`, `movzx`, `movsx`, `movsxd` |
 //! | `+ - & \| ^` | `add`, `sub`, `and`, `or`, `xor` |
 //! | `<< >>` | `shl`, `shr`, `sar`; by a value through `cl` |
@@ -20,8 +21,10 @@
 //! `UNREGISTERED_START` in `cpu_id_start`, and slots that are not made yet have the base `UNMADE`, and either makes the sum
 //! negative, which no address of user space is. `add` and `jl` are one operation for the processor, so that costs nothing.
 //!
+//! Data that all CPUs share is refused by `cpu_id`, which is negative wherever the kernel does not know the thread.
+//!
 //! Ordering: x86 is TSO. Loads are not reordered with loads, so what the section reads after the gate is at
-//! least as new as the gate; stores are not reordered with stores, so the commit is seen after all that
+//! least as new as the gate, and what it reads through a shared pointer at least as new as that; stores are not reordered with stores, so the commit is seen after all that
 //! was staged, and every store is a release.
 //!
 //! Sources: Intel SDM volume 2 and volume 3, section 9.2; the signature's encoding is that of
@@ -51,11 +54,12 @@ impl Backend for X86_64 {
     fn enter(emit: &mut Emit<'_>) {
         let (area, slot) = (emit.area(), emit.slot());
         let (base, shift, thread) = (emit.base(), emit.shift(), emit.thread());
-        let (by_cid, gated) = (emit.by_cid(), emit.gated());
+        let (per_cpu, by_cid, gated) = (emit.per_cpu(), emit.by_cid(), emit.gated());
         emit.line(format!("mov {area}, qword ptr fs:[{thread}]"));
         emit.line(format!("lea {slot}, [rip + {}f]", label::DESCRIPTOR));
         emit.line(format!("mov qword ptr [{area} + 8], {slot}"));
         emit.line(format!("{}:", label::START));
+        emit.line(format!(".if {per_cpu}"));
         emit.line(format!(".if {by_cid}"));
         emit.line(format!("mov {slot}, qword ptr fs:[{thread} + 8]"));
         emit.line(format!("movsxd {slot}, dword ptr [{area} + {slot}]"));
@@ -71,6 +75,11 @@ impl Backend for X86_64 {
         emit.line(format!("jne {}f", label::ABORT));
         emit.line(".else");
         emit.line(format!("jl {}f", label::ABORT));
+        emit.line(".endif");
+        emit.line(".else");
+        emit.line(format!("cmp dword ptr [{area} + 4], 0"));
+        emit.line(format!("jl {}f", label::ABORT));
+        emit.line(format!("mov {slot}, {base}"));
         emit.line(".endif");
     }
 

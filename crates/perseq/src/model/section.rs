@@ -22,10 +22,13 @@ impl Section {
         run::with(Run::begin).map(|cpu| Self { name, cpu })
     }
 
-    /// Finds the slot of the CPU, and passes its gate.
+    /// Finds the slot of the CPU, and passes its gate; or the one item that all CPUs share. (What is there is told by those who change it.)
     pub fn enter<S: Slots>(&mut self, slots: &S) -> Option<u64> {
         run::with(|run| run.operate(self.name, "enter", ""))??;
         let base = slots.base();
+        if !S::PER_CPU {
+            return Some(base.expose_provenance() as u64);
+        }
         if !S::GATED && base.addr() == UNMADE {
             run::with(|run| run.refuse("there are no slots yet"));
             return None;

@@ -27,7 +27,7 @@ use stripes::Shape;
 use crate::arch::AlignWords;
 use crate::model::hooks;
 use crate::registration::Registered;
-use crate::section::{Gated, Slots};
+use crate::section::{Protected, Slots};
 use crate::sys::AllocError;
 use crate::{cpu, fence};
 
@@ -490,9 +490,9 @@ unsafe impl<T, I: Index<Gate = Gate>> Slots for PerCpu<T, I> {
     }
 }
 
-impl<T, I: Index<Gate = Gate>> Gated for PerCpu<T, I> {
+impl<T, I: Index<Gate = Gate>> Protected for PerCpu<T, I> {
     #[track_caller]
-    fn exclusive_here<R>(&self, f: impl FnOnce(*mut T, u32, u32) -> R) -> R {
+    fn protected<R>(&self, f: impl FnOnce(*mut T, u32, u32) -> R) -> R {
         let index = self.here();
         // A section's CPU, which is not the number of its slot if that is a concurrency id.
         let cpu = if I::BY_CID { cpu::current() } else { index };

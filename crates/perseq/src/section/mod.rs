@@ -2,7 +2,7 @@
 //!
 //! A section is attempted once, inlined into the caller. If it was refused at the gate or aborted, it is attempted [again](retry)
 //! [`ATTEMPTS`] times (the thread being registered first, if that was the reason); then the portable form runs
-//! under [`exclusive`](crate::PerCpu::exclusive). So no sequence retries without bound: a debugger that steps
+//! under [`exclusive`](crate::PerCpu::exclusive), or what else [protects](Protected) the data. So no sequence retries without bound: a debugger that steps
 //! through it, an unregistered thread, or a neighbour that preempts it every time only makes it slower.
 //!
 //! This module is public for the macro's sake and not part of the API.
@@ -28,20 +28,26 @@ pub const UNMADE: usize = if usize::BITS == 64 { 1 << (usize::BITS - 1) } else {
 /// How often an aborted section is attempted again before the slow path.
 const ATTEMPTS: u32 = 8;
 
-/// Slots that a sequence can work on.
+/// Data that a sequence can work on: slots, or one item that all CPUs share.
 ///
 /// # Safety
-/// [`base`](Self::base) is the address of slot 0, and slots lie `1 << SHIFT` bytes apart. Each holds an `Item` at
-/// [`VALUE_OFFSET`](Self::VALUE_OFFSET), aligned for 64-bit words if it has room for one.
+/// If the data is [`PER_CPU`](Self::PER_CPU), [`base`](Self::base) is the address of slot 0, and slots lie `1 << SHIFT` bytes
+/// apart. Each holds an `Item` at [`VALUE_OFFSET`](Self::VALUE_OFFSET), aligned for 64-bit words if it has room for one.
 ///
 /// If they are [`GATED`](Self::GATED), each begins with a gate of 32 bits, and the item is valid whenever that is open; the
 /// slots −2, −1, and every slot that a CPU number (or a concurrency id, if [`BY_CID`](Self::BY_CID)) of this system can name,
 /// can be read. If not, the item is valid always, nobody but sections changes what sections change, and `base` may be [`UNMADE`], which
 /// sections refuse; and `SHIFT` is 16 at least, as a thread that is not registered is told by the address of its slot, which is negative
 /// then.
+///
+/// If it is not `PER_CPU`, there is one `Item`, at `base + VALUE_OFFSET`, aligned like that; it is valid always, and others change it
+/// by single atomic stores, if at all. The other constants mean nothing then.
 pub unsafe trait Slots {
-    /// The data in a slot.
+    /// The data in a slot, or the data that is shared.
     type Item;
+    /// There is an item for each CPU. If not, sections only read it: whoever stores into the item, or asks for a slot's number, is
+    /// refused when it is compiled.
+    const PER_CPU: bool = true;
     /// Binary logarithm of the distance between slots in bytes.
     const SHIFT: u32;
     /// Slots are numbered by concurrency id instead of CPU.
@@ -50,19 +56,32 @@ pub unsafe trait Slots {
     const GATED: bool;
     /// Offset of the item in its slot.
     const VALUE_OFFSET: usize;
-    /// Address of slot 0.
+    /// Address of slot 0, or of what holds the shared item.
     fn base(&self) -> *mut u8;
 }
 
-/// Slots with gates: a sequence over them has a slow path.
-pub trait Gated: Slots {
-    /// Runs `f` on the slot that the calling thread would use now, which it then owns; `f` gets the slot's number and the CPU's
-    /// too. There is no reference, as other threads may read single words.
+/// Data that can be protected from everybody else for a moment: a sequence over it has a slow path.
+pub trait Protected: Slots {
+    /// Runs `f` on the item while it is protected. `f` gets the number of a slot and that of the CPU too. There is no reference, as
+    /// other threads may read or store single words.
+    ///
+    /// - Slots: the slot is the one that the calling thread would use now, and the thread owns it meanwhile.
+    /// - Data that all CPUs share: what the item's pointers lead to stays as long as `f` runs, as it does for a section (for a
+    ///   read lock of RCU, say). The number is 0.
     ///
     /// # Panics
     /// If the thread owns that slot already: `f` of an [`exclusive`](crate::PerCpu::exclusive) must not run
     /// sequences on the same slots.
-    fn exclusive_here<R>(&self, f: impl FnOnce(*mut Self::Item, u32, u32) -> R) -> R;
+    fn protected<R>(&self, f: impl FnOnce(*mut Self::Item, u32, u32) -> R) -> R;
+}
+
+/// What a sequence evaluates, when it is compiled, where it does what is for slots only.
+pub const fn per_cpu<S: Slots>() {
+    assert!(
+        S::PER_CPU,
+        "data that all CPUs share may only be read by a sequence: no `stage`, `commit` or `&raw mut` of its places, and no \
+         `slot_number()`"
+    );
 }
 
 /// Attempts a section that has failed once, a bounded number of times. Fails at once where no section can run.

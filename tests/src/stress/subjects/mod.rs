@@ -4,6 +4,7 @@ mod collections;
 mod locks;
 mod metrics;
 mod ops;
+mod shared;
 mod sums;
 mod unprotected;
 mod vectors;
@@ -17,6 +18,7 @@ use self::ops::CountingOps;
 use self::vectors::Vectors;
 use super::Subject;
 use crate::structures::{CidTally, Gauge, SlowTally, Tally};
+pub use shared::{Readings, UnfencedReadings};
 pub use unprotected::{Misplaced, Strayed, TornLocks, Trespassed, Unfenced, Unprotected};
 
 /// Nodes, or items, of a collection. Few, so that it is empty now and then.
@@ -51,5 +53,5 @@ pub fn all() -> Vec<Box<dyn Subject>> {
 /// lack the thread that does.
 #[must_use]
 pub fn waiting() -> Vec<Box<dyn Subject>> {
-    vec![Box::new(WaitedLocks::default()), Box::new(WaitedMutex::default())]
+    vec![Box::new(WaitedLocks::default()), Box::new(WaitedMutex::default()), Box::new(Readings::default())]
 }

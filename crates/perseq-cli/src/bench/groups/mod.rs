@@ -12,6 +12,7 @@ mod opv;
 mod pool;
 mod queue;
 mod ring;
+mod shared;
 mod stack;
 
 use super::group::Group;
@@ -30,6 +31,7 @@ pub const ALL: &[Group] = &[
     queue::GROUP,
     pool::GROUP,
     lock::GROUP,
+    shared::GROUP,
 ];
 
 #[cfg(test)]
