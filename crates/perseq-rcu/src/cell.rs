@@ -70,7 +70,9 @@ unsafe fn free<T>(head: NonNull<Head>) {
 /// let now: &Config = config.load(&reading);
 /// assert_eq!((now.workers, now.name.as_str()), (4, "second"));
 /// ```
+#[repr(C)]
 pub struct Rcu<T: 'static, F: Flavor = Global> {
+    /// First, for [restartable reads](crate::restartable).
     value: AtomicPtr<T>,
     owns: PhantomData<Owned<T, F>>,
 }
@@ -79,6 +81,14 @@ pub struct Rcu<T: 'static, F: Flavor = Global> {
 unsafe impl<T: Send + Sync, F: Flavor> Send for Rcu<T, F> {}
 // SAFETY: readers share the value, and a thread that replaces it drops what another has made.
 unsafe impl<T: Send + Sync, F: Flavor> Sync for Rcu<T, F> {}
+
+impl<T: 'static, F: Flavor> Rcu<T, F> {
+    /// Where the address of the value is.
+    #[inline]
+    pub(crate) fn address(&self) -> *mut *mut T {
+        self.value.as_ptr()
+    }
+}
 
 impl<T: Send + Sync + 'static> Rcu<T> {
     /// A cell with a value.

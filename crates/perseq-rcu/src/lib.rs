@@ -25,7 +25,8 @@
 //! });
 //! ```
 //!
-//! - [`Rcu<T>`] is a value that is replaced as a whole.
+//! - [`Rcu<T>`] is a value that is replaced as a whole. A short read of it, such as [`Rcu::get`], can be one restartable sequence without any
+//!   guard or counter.
 //! - [`Domain`] is what all of that rests on, for structures of your own: [`read`](Domain::read), [`synchronize`](Domain::synchronize),
 //!   [`defer`](Domain::defer), [`poll`](Domain::poll).
 //! - [`Worker`] runs what was deferred on a thread of its own; without one, threads that defer do it now and then.
@@ -33,7 +34,7 @@
 //! # What may be done where
 //! | | a signal handler | a reader | a callback | the child of a fork |
 //! |---|---|---|---|---|
-//! | [`read`](Domain::read), [`Rcu::load`], drop of a guard | yes | yes | yes | yes |
+//! | [`read`](Domain::read), [`Rcu::load`], [`Rcu::get`], drop of a guard | yes | yes | yes | yes |
 //! | [`defer`](Domain::defer), [`Rcu::store`] | no: they allocate | yes | yes | yes |
 //! | [`state`](Domain::state) | yes | yes | yes | yes |
 //! | [`poll`](Domain::poll) | no | yes | yes | yes |
@@ -58,6 +59,7 @@ mod flavor;
 mod grace;
 mod patience;
 mod readers;
+mod restartable;
 #[cfg(all(target_os = "linux", not(miri)))]
 pub mod shared;
 mod stall;
@@ -67,6 +69,7 @@ pub use callbacks::Worker;
 pub use cell::{Old, Rcu, Ref};
 pub use domain::{Domain, ReadGuard};
 pub use flavor::{Flavor, Global, Guard};
+pub use restartable::Published;
 pub use stall::Stall;
 pub use writers::{GraceError, GraceState};
 

@@ -1,0 +1,105 @@
+ldx {v0}, 13, {thread}
+bcl 20, 31, 25f
+25:
+mflr {slot}
+addis {slot}, {slot}, (3f - 25b)@ha
+addi {slot}, {slot}, (3f - 25b)@l
+std {slot}, 8({v0})
+4:
+.if {per_cpu}
+.if {by_cid}
+add {scratch0}, 13, {thread}
+ld {scratch0}, 8({scratch0})
+lwax {slot}, {v0}, {scratch0}
+.elseif {gated}
+lwa {slot}, 4({v0})
+.else
+lwa {slot}, 0({v0})
+or {scratch0}, {slot}, {base}
+cmpdi {scratch0}, 0
+blt 7f
+.endif
+sldi {slot}, {slot}, {shift}
+add {slot}, {slot}, {base}
+.if {gated}
+lwz {scratch0}, 0({slot})
+cmpwi {scratch0}, 1
+bne 7f
+isync
+.endif
+.else
+lwz {scratch0}, 4({v0})
+cmpwi {scratch0}, 0
+blt 7f
+mr {slot}, {base}
+.endif
+.if {c0} < 32768
+ld {v0}, {c0}({slot})
+.else
+li {scratch0}, 0
+oris {scratch0}, {scratch0}, (({c0} >> 16) & 0xffff)
+ori {scratch0}, {scratch0}, ({c0} & 0xffff)
+ldx {v0}, {slot}, {scratch0}
+.endif
+li {scratch0}, 0
+22:
+addi {scratch1}, {scratch0}, 8
+cmpld {scratch1}, {p_len}
+bgt 23f
+ldx {scratch1}, {v0}, {scratch0}
+stdx {scratch1}, {p_to}, {scratch0}
+addi {scratch0}, {scratch0}, 8
+b 22b
+23:
+cmpld {scratch0}, {p_len}
+bge 24f
+lbzx {scratch1}, {v0}, {scratch0}
+stbx {scratch1}, {p_to}, {scratch0}
+addi {scratch0}, {scratch0}, 1
+b 23b
+24:
+5:
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+b 6f
+.4byte 0x0fe5000b
+7:
+b {refused}
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of cell.pointer
+# gated = const: 1 if slots have gates
+# p_len = in: len: usize
+# p_to = in: to: * mut T
+# per_cpu = const: 1 if there is an item for each CPU
+# refused = label: refused or aborted
+# scratch0 = scratch
+# scratch1 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, value
+# clobbers cr0
+# clobbers xer
+# clobbers lr
