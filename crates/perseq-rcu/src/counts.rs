@@ -55,6 +55,7 @@ impl Counts {
     ///
     /// # Safety
     /// As [`entered`](Self::entered), and no section may add to them.
+    #[cfg(all(target_os = "linux", not(miri)))]
     pub(crate) unsafe fn clear(this: *mut Self) {
         // SAFETY: the caller's promise.
         unsafe {

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! # Why that is right
-//! The argument of [`grace`](crate::grace) holds for each row by itself, as a reader enters and leaves in one. It says of a member that is alive at
+//! The argument of [`grace`] holds for each row by itself, as a reader enters and leaves in one. It says of a member that is alive at
 //! the barrier that its readers of before have left when its row was found balanced. A member that is gone has no readers: whoever
 //! finds its lock free after the barrier clears the row. If another process has taken the row meanwhile, then after the barrier, so its readers need not be
 //! waited for; or before, and then it holds the lock, and its row was cleared before its first reader entered.
