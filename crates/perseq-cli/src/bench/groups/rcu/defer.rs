@@ -12,13 +12,16 @@ use crate::bench::memory::{self, Memory};
 /// How long to wait for what has not been freed when all is done.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The objects of a batch at least: the first of a run may have to wake a thread.
+const BATCH: u64 = 1000;
+
 /// The objects that may pile up.
 const HELD: u64 = 100_000;
 
 /// One object, made and to be freed later. `seats` is the number of threads that may take part.
 pub fn defer(scheme: &'static dyn Defers, threads: Threads, seats: usize) -> Contestant {
     let (deferred, freed): (_, &Freed) = (counts(seats), forever(Freed::default()));
-    Contestant::new(scheme.name(), "defer", threads, 1, move |seat| {
+    Contestant::new(scheme.name(), "defer", threads, BATCH, move |seat| {
         let deferred = &deferred[seat.index].0;
         let mut defers = scheme.defers(freed)?;
         Ok(Box::new(move |n| {
