@@ -1,6 +1,7 @@
 //! What a group is made of. A group compares contestants that do the same job; it knows nothing of how
 //! they are measured, and the [engine](super::engine) knows nothing of what they do.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use super::memory::Memory;
@@ -42,6 +43,9 @@ pub type Op = Box<dyn FnMut(u64)>;
 /// Makes the [`Op`] of one thread, on that thread; or says in a few words why there is none here.
 type Make = Box<dyn Fn(&Seat) -> Result<Op, String> + Send + Sync>;
 
+/// Makes what a run takes place amid.
+type Amid = Box<dyn Fn() -> Box<dyn Any> + Send + Sync>;
+
 /// One way to do the group's job.
 pub struct Contestant {
     /// Its name: `perseq`, or what a user would use instead.
@@ -54,6 +58,9 @@ pub struct Contestant {
     pub step: u64,
     /// Sets it up on a thread.
     pub make: Make,
+    /// What is there while it runs and is not measured itself: made before each run, dropped after it, when no
+    /// thread runs its loop.
+    pub amid: Option<Amid>,
     /// How many operations have taken effect so far, if that can be told: it must be all of them.
     pub total: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
     /// What others have published for it.
@@ -69,7 +76,13 @@ impl Contestant {
         step: u64,
         make: impl Fn(&Seat) -> Result<Op, String> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, variant, threads, step, make: Box::new(make), total: None, published: &[] }
+        Self { name, variant, threads, step, make: Box::new(make), amid: None, total: None, published: &[] }
+    }
+
+    /// Adds what each run takes place amid: threads, for instance, or what tidies up when it is dropped.
+    pub fn amid<G: 'static>(mut self, make: impl Fn() -> G + Send + Sync + 'static) -> Self {
+        self.amid = Some(Box::new(move || Box::new(make())));
+        self
     }
 
     /// Adds the check: `total` must come to the number of operations that were run.

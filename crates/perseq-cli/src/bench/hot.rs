@@ -18,20 +18,37 @@ pub const UPDATES: u64 = 8;
 
 /// An [`Op`](super::group::Op) that evaluates an expression again and again and adds up what it returns.
 macro_rules! reads {
+    (@ $n:ident, $read:expr) => {{
+        let mut sum = $crate::bench::arch::opaque(0);
+        for _ in 0..$n / $crate::bench::hot::READS {
+            sum = $crate::bench::arch::opaque(sum.wrapping_add($read));
+            sum = $crate::bench::arch::opaque(sum.wrapping_add($read));
+            sum = $crate::bench::arch::opaque(sum.wrapping_add($read));
+            sum = $crate::bench::arch::opaque(sum.wrapping_add($read));
+        }
+        sum
+    }};
     ($read:expr) => {{
         let op: $crate::bench::group::Op = Box::new(move |n: u64| {
-            let mut sum = $crate::bench::arch::opaque(0);
-            for _ in 0..n / $crate::bench::hot::READS {
-                sum = $crate::bench::arch::opaque(sum.wrapping_add($read));
-                sum = $crate::bench::arch::opaque(sum.wrapping_add($read));
-                sum = $crate::bench::arch::opaque(sum.wrapping_add($read));
-                sum = $crate::bench::arch::opaque(sum.wrapping_add($read));
-            }
+            $crate::bench::hot::reads!(@ n, $read);
         });
         op
     }};
 }
 pub(crate) use reads;
+
+/// A loop that runs a read so often, and returns the sum of what it returned.
+pub type Sums = Box<dyn FnMut(u64) -> u64>;
+
+/// The loop of `reads!` for those who want the sum.
+macro_rules! sums {
+    ($read:expr) => {{
+        let sums: $crate::bench::hot::Sums =
+            Box::new(move |n: u64| $crate::bench::hot::reads!(@ n, $read) as u64);
+        sums
+    }};
+}
+pub(crate) use sums;
 
 /// An [`Op`](super::group::Op) that updates one object, or eight in turn: `updates!(T, |i| update(&objects[i]))`, where
 /// `T` is a [`Turn`] and the index is a constant wherever the expression is pasted.
@@ -115,5 +132,6 @@ mod tests {
             1
         })(4 * READS);
         assert_eq!(reads.load(Relaxed), 4 * READS);
+        assert_eq!(sums!(3)(4 * READS), 12 * READS);
     }
 }

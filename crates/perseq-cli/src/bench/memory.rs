@@ -61,14 +61,22 @@ fn resident<C: Send + Sync + 'static>(
     let measure = || {
         // What only the first use costs, of the code as of the counters, is not theirs.
         everywhere(forever([make()]))?;
-        resident_bytes()?;
-        let before = resident_bytes()?;
-        let objects: &[C] = forever((0..COUNTERS).map(|_| make()).collect::<Vec<_>>());
-        everywhere(objects)?;
-        Ok(resident_bytes()?.saturating_sub(before))
+        growth(|| {
+            let objects: &[C] = forever((0..COUNTERS).map(|_| make()).collect::<Vec<_>>());
+            everywhere(objects)
+        })
     };
     // On a thread of its own, because its affinity changes.
     thread::scope(|scope| scope.spawn(measure).join().expect("nothing here panics"))
+}
+
+/// How much more of the process is resident after `fill`. What `fill` makes should be kept for good.
+pub fn growth<T>(fill: impl FnOnce() -> Result<T, String>) -> Result<u64, String> {
+    // Asking takes memory too, the first time.
+    resident_bytes()?;
+    let before = resident_bytes()?;
+    let _filled = fill()?;
+    Ok(resident_bytes()?.saturating_sub(before))
 }
 
 fn resident_bytes() -> Result<u64, String> {

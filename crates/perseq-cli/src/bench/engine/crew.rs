@@ -153,10 +153,12 @@ impl<'a> Crew<'a> {
         self.contestants.iter().enumerate().map(set_up).collect()
     }
 
-    /// Runs a contestant on `threads` threads that share the CPUs.
+    /// Runs a contestant on `threads` threads that share the CPUs. They watch the time themselves: whoever else did might wait
+    /// long for a CPU. It passes from when the first begins until the last has ended, and they are busy all the while.
     fn crowd(&self, threads: usize, batches: Batches) -> Run {
         let contestant = &self.contestants[batches.contestant];
-        let (start, stop) = (Barrier::new(threads + 1), AtomicBool::new(false));
+        let spell = SPELL * u32::try_from(batches.batches).unwrap_or(u32::MAX);
+        let (start, stop) = (Barrier::new(threads), AtomicBool::new(false));
         thread::scope(|scope| {
             let member = |index: usize| {
                 let (start, stop) = (&start, &stop);
@@ -169,18 +171,24 @@ impl<'a> Crew<'a> {
                     let seat = Seat { index, cpus: Arc::clone(&self.cpus) };
                     let mut op = (contestant.make)(&seat).expect("other seats could set it up");
                     start.wait();
-                    run(&mut op, Batches { batches: u64::MAX, ..batches }, stop, false).operations
+                    let (began, mut operations) = (Instant::now(), 0);
+                    while !stop.load(Ordering::Relaxed) {
+                        op(batches.operations);
+                        operations += batches.operations;
+                        if began.elapsed() >= spell {
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                    }
+                    (began, Instant::now(), operations)
                 })
             };
             let members: Vec<_> = (0..threads).map(member).collect();
-            start.wait();
-            let began = Instant::now();
-            thread::sleep(SPELL * u32::try_from(batches.batches).unwrap_or(u32::MAX));
-            stop.store(true, Ordering::Relaxed);
-            let time = began.elapsed();
-            let done = members.into_iter().map(|member| member.join().expect("a panic ends the process"));
-            let operations: u64 = done.sum();
-            Run { ns: time.as_nanos() as f64 * threads as f64 / operations as f64, operations }
+            let stints = members.into_iter().map(|member| member.join().expect("a panic ends the process"));
+            let whole = stints.reduce(|(began, ended, operations), other| {
+                (began.min(other.0), ended.max(other.1), operations + other.2)
+            });
+            let (began, ended, operations) = whole.expect("a crowd has members");
+            Run { ns: (ended - began).as_nanos() as f64 * threads as f64 / operations as f64, operations }
         })
     }
 
@@ -203,6 +211,7 @@ impl Leader<'_> {
         let crew = self.crew;
         let cpus = crew.cpus.len();
         let threads = crew.threads(batches);
+        let _amid = crew.contestants[batches.contestant].amid.as_ref().map(|make| make());
         if let Threads::Many(threads) = threads {
             return crew.crowd(threads, batches);
         }

@@ -284,6 +284,52 @@ mod tests {
     }
 
     #[test]
+    fn all_the_time_of_a_crowd_is_counted() {
+        const OPERATION: Duration = Duration::from_micros(20);
+        let cpus = sys::allowed_cpus().len();
+        let crowd = Contestant::new("crowd", "", Threads::Many(64), 1, move |_| {
+            Ok(Box::new(move |n| {
+                for _ in 0..n {
+                    let start = Instant::now();
+                    while start.elapsed() < OPERATION {}
+                }
+            }))
+        });
+        // Each runs for its part of the time only, so it takes longer by so much, or by more if others are busy here.
+        let least = OPERATION.as_nanos() as f64 * (64.0 / cpus as f64).max(1.0);
+        match &measured(vec![crowd]).unwrap().results[0] {
+            Ok(summary) => assert!(summary.min > 0.8 * least, "{} {least}", summary.min),
+            Err(reason) => assert_eq!(reason, "needs two CPUs"),
+        }
+    }
+
+    #[test]
+    fn a_run_takes_place_amid_what_is_asked_for() {
+        struct There(&'static AtomicU64);
+        impl Drop for There {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let there: &AtomicU64 = lanes::forever(AtomicU64::new(0));
+        let found: &AtomicU64 = lanes::forever(AtomicU64::new(0));
+        let contestant = Contestant::new("amid", "", Threads::One, 1, move |_| {
+            Ok(Box::new(move |n| {
+                found.fetch_add(n * there.load(Ordering::Relaxed), Ordering::Relaxed);
+                thread::sleep(Duration::from_micros(50));
+            }))
+        });
+        let contestant = contestant
+            .amid(move || {
+                there.fetch_add(1, Ordering::Relaxed);
+                There(there)
+            })
+            .counted_by(|| found.load(Ordering::Relaxed));
+        assert!(measured(vec![contestant]).unwrap().results[0].is_ok());
+        assert_eq!(there.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
     fn what_cannot_run_is_skipped_with_its_reason() {
         let absent = Contestant::new("absent", "", Threads::One, 1, |_| Err("not here".to_owned()));
         let results = measured(vec![absent, counter(Threads::One, 0)]).unwrap().results;

@@ -11,8 +11,8 @@ mod metrics;
 mod opv;
 mod pool;
 mod queue;
+mod rcu;
 mod ring;
-mod shared;
 mod stack;
 
 use super::group::Group;
@@ -31,7 +31,7 @@ pub const ALL: &[Group] = &[
     queue::GROUP,
     pool::GROUP,
     lock::GROUP,
-    shared::GROUP,
+    rcu::GROUP,
 ];
 
 #[cfg(test)]
