@@ -104,14 +104,20 @@ sequence! {
         MaybeUninit::new(word)
     }
 
-    /// A value of so many bytes.
+    /// A value of so many bytes; the commit says that it is whole.
     ///
     /// # Safety
     /// There must be room for it at `to`.
     #[slow_path(copied_to)]
-    unsafe fn bytes<T: Copy + Send + Sync + 'static, F: Flavor>(cell: &Rcu<T, F>, to: *mut T, len: usize) {
+    unsafe fn bytes<T: Copy + Send + Sync + 'static, F: Flavor>(
+        cell: &Rcu<T, F>,
+        to: *mut T,
+        len: usize,
+        whole: *mut Word<usize>,
+    ) {
         let value: *mut T = cell.pointer;
         copy(to, value, len);
+        commit (*whole).word = len;
     }
 }
 
@@ -121,7 +127,12 @@ unsafe fn copied<T: Copy + Send + Sync + 'static, F: Flavor, W>(cell: &Rcu<T, F>
     unsafe { std::mem::transmute_copy::<T, MaybeUninit<W>>(&*cell.read()) }
 }
 
-unsafe fn copied_to<T: Copy + Send + Sync + 'static, F: Flavor>(cell: &Rcu<T, F>, to: *mut T, _len: usize) {
+unsafe fn copied_to<T: Copy + Send + Sync + 'static, F: Flavor>(
+    cell: &Rcu<T, F>,
+    to: *mut T,
+    _len: usize,
+    _whole: *mut Word<usize>,
+) {
     // SAFETY: the caller's promise.
     unsafe { to.write(*cell.read()) };
 }
@@ -150,7 +161,8 @@ impl<T: Copy + Send + Sync + 'static, F: Flavor> Rcu<T, F> {
                 std::mem::transmute_copy(&word32(self))
             } else {
                 let mut value = MaybeUninit::uninit();
-                bytes(self, value.as_mut_ptr(), size);
+                let mut whole = Word { word: 0 };
+                bytes(self, value.as_mut_ptr(), size, &raw mut whole);
                 value.assume_init()
             }
         }

@@ -51,6 +51,13 @@ strb {scratch1:w}, [{p_to}, {scratch0}]
 add {scratch0}, {scratch0}, 1
 b 23b
 24:
+.if {c1} < 32768 && {c1} % 8 == 0
+str {p_len}, [{p_whole}, #{c1}]
+.else
+movz {v0}, #({c1} & 0xffff)
+movk {v0}, #(({c1} >> 16) & 0xffff), lsl #16
+str {p_len}, [{p_whole}, {v0}]
+.endif
 5:
 .ifndef .Lperseq_site
 .set .Lperseq_site, 0
@@ -82,9 +89,11 @@ b {refused}
 # base = in: address of slot 0
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of cell.pointer
+# c1 = const: offset of (*whole).word
 # gated = const: 1 if slots have gates
 # p_len = in: len: usize
 # p_to = in: to: * mut T
+# p_whole = in: whole: * mut Word < usize >
 # per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch

@@ -43,8 +43,8 @@ movt lr, #(({c0} & 0xffffffff) >> 16)
 ldr r0, [r12, lr]
 .endif
 mov r1, #0
-strd r0, r1, [{frame}, #40]
-ldr r0, [{frame}, #40]
+strd r0, r1, [{frame}, #48]
+ldr r0, [{frame}, #48]
 ldr r1, [{frame}, #24]
 ldr r2, [{frame}, #32]
 22:
@@ -62,6 +62,15 @@ strb r3, [r1], #1
 sub r2, r2, #1
 b 23b
 24:
+ldr r0, [{frame}, #32]
+ldr r12, [{frame}, #40]
+.if {c1} < 256
+str r0, [r12, #{c1}]
+.else
+movw lr, #(({c1} & 0xffffffff) & 0xffff)
+movt lr, #(({c1} & 0xffffffff) >> 16)
+str r0, [r12, lr]
+.endif
 5:
 .ifndef .Lperseq_site
 .set .Lperseq_site, 0
@@ -92,6 +101,7 @@ b {refused}
 .popsection
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of cell.pointer
+# c1 = const: offset of (*whole).word
 # frame = in: address of the frame
 # gated = const: 1 if slots have gates
 # per_cpu = const: 1 if there is an item for each CPU
@@ -108,4 +118,5 @@ b {refused}
 # frame + 16 = address of the area
 # frame + 24 = in: to
 # frame + 32 = in: len
-# frame + 40 = value
+# frame + 40 = in: whole
+# frame + 48 = value

@@ -50,6 +50,13 @@ stx.b {scratch1}, {p_to}, {scratch0}
 addi.d {scratch0}, {scratch0}, 1
 b 23b
 24:
+.if {c1} < 2048
+st.d {p_len}, {p_whole}, {c1}
+.else
+li.d {v0}, {c1}
+add.d {v0}, {v0}, {p_whole}
+st.d {p_len}, {v0}, 0
+.endif
 5:
 .ifndef .Lperseq_site
 .set .Lperseq_site, 0
@@ -81,9 +88,11 @@ b {refused}
 # base = in: address of slot 0
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of cell.pointer
+# c1 = const: offset of (*whole).word
 # gated = const: 1 if slots have gates
 # p_len = in: len: usize
 # p_to = in: to: * mut T
+# p_whole = in: whole: * mut Word < usize >
 # per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch

@@ -58,6 +58,14 @@ stbx {scratch1}, {p_to}, {scratch0}
 addi {scratch0}, {scratch0}, 1
 b 23b
 24:
+.if {c1} < 32768
+std {p_len}, {c1}({p_whole})
+.else
+li {v0}, 0
+oris {v0}, {v0}, (({c1} >> 16) & 0xffff)
+ori {v0}, {v0}, ({c1} & 0xffff)
+stdx {p_len}, {p_whole}, {v0}
+.endif
 5:
 .ifndef .Lperseq_site
 .set .Lperseq_site, 0
@@ -89,9 +97,11 @@ b {refused}
 # base = in: address of slot 0
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of cell.pointer
+# c1 = const: offset of (*whole).word
 # gated = const: 1 if slots have gates
 # p_len = in: len: usize
 # p_to = in: to: * mut T
+# p_whole = in: whole: * mut Word < usize >
 # per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch

@@ -55,6 +55,12 @@ stcy {scratch1}, 0({scratch0},{p_to})
 agfi {scratch0}, 1
 jg 23b
 24:
+.if {c1} < 524288
+stg {p_len}, {c1}({p_whole})
+.else
+lgfi {v0}, {c1}
+stg {p_len}, 0({v0},{p_whole})
+.endif
 5:
 .ifndef .Lperseq_site
 .set .Lperseq_site, 0
@@ -86,9 +92,11 @@ jg {refused}
 # base = in: address of slot 0
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of cell.pointer
+# c1 = const: offset of (*whole).word
 # gated = const: 1 if slots have gates
 # p_len = in: len: usize
 # p_to = in: to: * mut T
+# p_whole = in: whole: * mut Word < usize >
 # per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch

@@ -31,9 +31,9 @@ movl %ecx, 8({frame})
 movl %edx, 16({frame})
 movl {c0}(%ecx), %eax
 xorl %edx, %edx
-movl %eax, 40({frame})
-movl %edx, 44({frame})
-movl 40({frame}), %eax
+movl %eax, 48({frame})
+movl %edx, 52({frame})
+movl 48({frame}), %eax
 movl 32({frame}), %ecx
 addl %eax, %ecx
 movl %ecx, 12({frame})
@@ -56,6 +56,9 @@ movb %cl, (%eax,%edx)
 incl %eax
 jmp 23b
 24:
+movl 32({frame}), %eax
+movl 40({frame}), %ecx
+movl %eax, {c1}(%ecx)
 5:
 .ifndef .Lperseq_site
 .set .Lperseq_site, 0
@@ -95,6 +98,7 @@ jmp {refused}
 .popsection
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of cell.pointer
+# c1 = const: offset of (*whole).word
 # frame = in: address of the frame
 # gated = const: 1 if slots have gates
 # per_cpu = const: 1 if there is an item for each CPU
@@ -110,4 +114,5 @@ jmp {refused}
 # frame + 16 = address of the area
 # frame + 24 = in: to
 # frame + 32 = in: len
-# frame + 40 = value
+# frame + 40 = in: whole
+# frame + 48 = value

@@ -56,6 +56,7 @@ mov byte ptr [{p_to} + {scratch0}], {scratch1:l}
 add {scratch0}, 1
 jmp 23b
 24:
+mov qword ptr [{p_whole} + {c1}], {p_len}
 5:
 .ifndef .Lperseq_site
 .set .Lperseq_site, 0
@@ -96,9 +97,11 @@ jmp {refused}
 # base = in: address of slot 0
 # by_cid = const: 1 if slots are numbered by concurrency id
 # c0 = const: offset of cell.pointer
+# c1 = const: offset of (*whole).word
 # gated = const: 1 if slots have gates
 # p_len = in: len: usize
 # p_to = in: to: * mut T
+# p_whole = in: whole: * mut Word < usize >
 # per_cpu = const: 1 if there is an item for each CPU
 # refused = label: refused or aborted
 # scratch0 = scratch
