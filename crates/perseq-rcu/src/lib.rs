@@ -26,6 +26,7 @@
 //! ```
 //!
 //! - [`Rcu<T>`] is a value that is replaced as a whole.
+//! - [`List`] is a list that is read while others change it.
 //! - [`Domain`] is what all of that rests on, for structures of your own: [`read`](Domain::read), [`synchronize`](Domain::synchronize),
 //!   [`defer`](Domain::defer), [`poll`](Domain::poll).
 //! - [`Worker`] runs what was deferred on a thread of its own; without one, threads that defer do it now and then.
@@ -34,7 +35,9 @@
 //! | | a signal handler | a reader | a callback | the child of a fork |
 //! |---|---|---|---|---|
 //! | [`read`](Domain::read), [`Rcu::load`], drop of a guard | yes | yes | yes | yes |
+//! | iterating over a [`List`] | yes | yes | yes | yes |
 //! | [`defer`](Domain::defer), [`Rcu::store`] | no: they allocate | yes | yes | yes |
+//! | changing a [`List`] | no: it locks and allocates | yes | yes | if no other thread was at it |
 //! | [`state`](Domain::state) | yes | yes | yes | yes |
 //! | [`poll`](Domain::poll) | no | yes | yes | yes |
 //! | [`synchronize`](Domain::synchronize), [`Old::wait`] | no | **never**: it would wait for itself | yes | yes |
@@ -50,11 +53,13 @@
 //! for ever. Nothing hangs silently: [`Domain::on_stall`] tells, and [`Domain::synchronize_within`] returns.
 
 mod anew;
+mod boxed;
 mod callbacks;
 mod cell;
 mod domain;
 mod flavor;
 mod grace;
+pub mod list;
 mod patience;
 mod readers;
 mod stall;
@@ -63,6 +68,7 @@ pub use callbacks::Worker;
 pub use cell::{Old, Rcu, Ref};
 pub use domain::{Domain, GraceError, GraceState, ReadGuard};
 pub use flavor::{Flavor, Global, Guard};
+pub use list::List;
 pub use stall::Stall;
 
 /// [`Domain::read`] of the global domain.
