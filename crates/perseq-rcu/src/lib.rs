@@ -27,6 +27,7 @@
 //!
 //! - [`Rcu<T>`] is a value that is replaced as a whole.
 //! - [`List`] is a list that is read while others change it.
+//! - `HashMap` is a hash map of that kind: the one of crate `papaya`, reclaimed by this one (feature `papaya`).
 //! - [`Domain`] is what all of that rests on, for structures of your own: [`read`](Domain::read), [`synchronize`](Domain::synchronize),
 //!   [`defer`](Domain::defer), [`poll`](Domain::poll).
 //! - [`Worker`] runs what was deferred on a thread of its own; without one, threads that defer do it now and then.
@@ -35,9 +36,9 @@
 //! | | a signal handler | a reader | a callback | the child of a fork |
 //! |---|---|---|---|---|
 //! | [`read`](Domain::read), [`Rcu::load`], drop of a guard | yes | yes | yes | yes |
-//! | iterating over a [`List`] | yes | yes | yes | yes |
+//! | iterating over a [`List`], `HashMap::get` | yes | yes | yes | yes |
 //! | [`defer`](Domain::defer), [`Rcu::store`] | no: they allocate | yes | yes | yes |
-//! | changing a [`List`] | no: it locks and allocates | yes | yes | if no other thread was at it |
+//! | changing a [`List`] or a `HashMap` | no: they lock, or allocate | yes | yes | if no other thread was at it |
 //! | [`state`](Domain::state) | yes | yes | yes | yes |
 //! | [`poll`](Domain::poll) | no | yes | yes | yes |
 //! | [`synchronize`](Domain::synchronize), [`Old::wait`] | no | **never**: it would wait for itself | yes | yes |
@@ -60,6 +61,8 @@ mod domain;
 mod flavor;
 mod grace;
 pub mod list;
+#[cfg(feature = "papaya")]
+pub mod map;
 mod patience;
 mod readers;
 mod stall;
@@ -69,6 +72,8 @@ pub use cell::{Old, Rcu, Ref};
 pub use domain::{Domain, GraceError, GraceState, ReadGuard};
 pub use flavor::{Flavor, Global, Guard};
 pub use list::List;
+#[cfg(feature = "papaya")]
+pub use map::HashMap;
 pub use stall::Stall;
 
 /// [`Domain::read`] of the global domain.
