@@ -11,6 +11,7 @@ mod metrics;
 mod opv;
 mod pool;
 mod queue;
+mod rcu_map;
 mod ring;
 mod stack;
 
@@ -30,6 +31,7 @@ pub const ALL: &[Group] = &[
     queue::GROUP,
     pool::GROUP,
     lock::GROUP,
+    rcu_map::GROUP,
 ];
 
 #[cfg(test)]
