@@ -1,53 +1,20 @@
 //! [`Rcu<T>`]: a value that is replaced as a whole, and read without waiting.
 //!
-//! The value lies in a box, behind the [`Head`] that a callback needs, so that replacing it allocates nothing but the new one. The
-//! cell holds the address of the value.
+//! The value is [boxed], so that replacing it allocates nothing but the new one. The cell holds the address of the value.
 //!
-//! Invariant: the address is that of a value in a box of [`Inner`], which nobody frees but after it was replaced and a grace period has
-//! passed, or with the cell. Ordering: it is stored with release after the value was written. A reader loads it with
+//! Invariant: the address is that of a boxed value, which nobody frees but after it was replaced and a grace period has passed, or with the
+//! cell. Ordering: it is stored with release after the value was written. A reader loads it with
 //! acquire; what the load gives is whole until the reader leaves (see [`grace`](crate::grace)).
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, offset_of};
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::callbacks::Head;
+use crate::boxed::{self, Owned, make, unmake};
 use crate::flavor::{Flavor, Global, Guard};
-
-/// A value in its box.
-#[repr(C)]
-struct Inner<T> {
-    head: Head,
-    value: T,
-}
-
-/// What a cell owns, and by what that is reclaimed.
-type Owned<T, F> = (Box<T>, fn() -> F);
-
-/// Boxes a value; the address of the value, with which the whole box may be used.
-fn make<T>(value: T) -> NonNull<T> {
-    let inner = Box::into_raw(Box::new(Inner { head: Head::new(free::<T>), value }));
-    // SAFETY: inside a box, so not null.
-    unsafe { NonNull::new_unchecked(&raw mut (*inner).value) }
-}
-
-/// The box of a value.
-///
-/// # Safety
-/// `value` must come from [`make`], and the box must be given up by whoever had it.
-unsafe fn unmake<T>(value: NonNull<T>) -> Box<Inner<T>> {
-    // SAFETY: the caller's promise.
-    unsafe { Box::from_raw(value.as_ptr().byte_sub(offset_of!(Inner<T>, value)).cast()) }
-}
-
-/// Frees the box that begins with `head`.
-unsafe fn free<T>(head: NonNull<Head>) {
-    // SAFETY: called once, for a head of `make`, after a grace period.
-    drop(unsafe { Box::from_raw(head.cast::<Inner<T>>().as_ptr()) });
-}
 
 /// A value that many read and somebody replaces now and then.
 ///
@@ -145,7 +112,7 @@ impl<T: Send + Sync + 'static, F: Flavor> Rcu<T, F> {
             // SAFETY: as in `swap`.
             Ok(old) => Ok(unsafe { Old::new(old) }),
             // SAFETY: nobody has seen it.
-            Err(_) => Err(unsafe { unmake(new) }.value),
+            Err(_) => Err(unsafe { unmake(new) }),
         }
     }
 
@@ -172,7 +139,7 @@ impl<T: Send + Sync + 'static, F: Flavor> Rcu<T, F> {
     pub fn into_inner(self) -> T {
         let mut this = ManuallyDrop::new(self);
         // SAFETY: nobody else has the cell, and it is not dropped.
-        unsafe { unmake(NonNull::new_unchecked(*this.value.get_mut())) }.value
+        unsafe { unmake(NonNull::new_unchecked(*this.value.get_mut())) }
     }
 }
 
@@ -258,7 +225,7 @@ impl<T: 'static, F: Flavor> Old<T, F> {
         let this = ManuallyDrop::new(self);
         F::domain().synchronize();
         // SAFETY: it is in no cell, and who has loaded it before has left.
-        unsafe { unmake(this.value) }.value
+        unsafe { unmake(this.value) }
     }
 }
 
@@ -273,11 +240,8 @@ impl<T: 'static, F: Flavor> Deref for Old<T, F> {
 
 impl<T: 'static, F: Flavor> Drop for Old<T, F> {
     fn drop(&mut self) {
-        // SAFETY: the box begins with its head; it is in no cell, and nobody has it but this.
-        unsafe {
-            let head = self.value.as_ptr().byte_sub(offset_of!(Inner<T>, value)).cast();
-            F::domain().enqueue(NonNull::new_unchecked(head));
-        }
+        // SAFETY: it is in no cell, and nobody has it but this; cells are made of what may be sent and shared.
+        unsafe { boxed::retire(F::domain(), self.value) };
     }
 }
 

@@ -23,7 +23,7 @@ pub unsafe trait Flavor: Sized + 'static {
 }
 
 /// The flavor of [`Domain::global`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Global;
 
 // SAFETY: it is one static.
@@ -71,7 +71,7 @@ pub struct Guard<F: Flavor = Global> {
 macro_rules! flavor {
     ($(#[$attribute:meta])* $visibility:vis struct $name:ident;) => {
         $(#[$attribute])*
-        #[derive(Clone, Copy, Debug)]
+        #[derive(Clone, Copy, Debug, Default)]
         $visibility struct $name;
 
         // SAFETY: it is one static.

@@ -27,6 +27,8 @@
 //!
 //! - [`Rcu<T>`] is a value that is replaced as a whole. A short read of it, such as [`Rcu::get`], can be one restartable sequence without any
 //!   guard or counter.
+//! - [`List`] is a list that is read while others change it.
+//! - `HashMap` is a hash map of that kind: the one of crate `papaya`, reclaimed by this one (feature `papaya`).
 //! - [`Domain`] is what all of that rests on, for structures of your own: [`read`](Domain::read), [`synchronize`](Domain::synchronize),
 //!   [`defer`](Domain::defer), [`poll`](Domain::poll).
 //! - [`Worker`] runs what was deferred on a thread of its own; without one, threads that defer do it now and then.
@@ -35,7 +37,9 @@
 //! | | a signal handler | a reader | a callback | the child of a fork |
 //! |---|---|---|---|---|
 //! | [`read`](Domain::read), [`Rcu::load`], [`Rcu::get`], drop of a guard | yes | yes | yes | yes |
+//! | iterating over a [`List`], `HashMap::get` | yes | yes | yes | yes |
 //! | [`defer`](Domain::defer), [`Rcu::store`] | no: they allocate | yes | yes | yes |
+//! | changing a [`List`] or a `HashMap` | no: they lock, or allocate | yes | yes | if no other thread was at it |
 //! | [`state`](Domain::state) | yes | yes | yes | yes |
 //! | [`poll`](Domain::poll) | no | yes | yes | yes |
 //! | [`synchronize`](Domain::synchronize), [`Old::wait`] | no | **never**: it would wait for itself | yes | yes |
@@ -51,12 +55,16 @@
 //! for ever. Nothing hangs silently: [`Domain::on_stall`] tells, and [`Domain::synchronize_within`] returns.
 
 mod anew;
+mod boxed;
 mod callbacks;
 mod cell;
 mod counts;
 mod domain;
 mod flavor;
 mod grace;
+pub mod list;
+#[cfg(feature = "papaya")]
+pub mod map;
 mod patience;
 mod readers;
 mod restartable;
@@ -69,6 +77,9 @@ pub use callbacks::Worker;
 pub use cell::{Old, Rcu, Ref};
 pub use domain::{Domain, ReadGuard};
 pub use flavor::{Flavor, Global, Guard};
+pub use list::List;
+#[cfg(feature = "papaya")]
+pub use map::HashMap;
 pub use restartable::Published;
 pub use stall::Stall;
 pub use writers::{GraceError, GraceState};

@@ -15,6 +15,7 @@
 //!
 //! Ordering: the grace period of a batch begins after its callbacks were taken from their queue, and so after they were deferred.
 
+mod held;
 mod queue;
 mod worker;
 
@@ -167,9 +168,16 @@ impl Domain {
             Some(_) if batches.has_worker() => batches.is_full(),
             Some(_) => self.collect(self.callbacks.queues.take_here()),
         }
+        if !held::put_off() {
+            self.help_in_turn(number.unwrap_or(0));
+        }
+    }
+
+    /// What a thread does for the domain that has put callbacks into it, unless it is running some.
+    pub(super) fn help_in_turn(&'static self, queued: usize) {
         if !RUNNING.get() {
             self.help();
-            self.throttle(number.unwrap_or(0));
+            self.throttle(queued);
         }
     }
 

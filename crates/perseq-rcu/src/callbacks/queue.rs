@@ -1,5 +1,6 @@
 //! The queue of each CPU: a list of callbacks, the last one first, with how many there are.
 
+use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -33,18 +34,18 @@ impl Head {
     }
 }
 
-/// What the last callback leads to: number 0.
-struct Bottom(Head);
+/// What the last callback leads to: number 0. In memory that could be written to, as sections and their portable form load from it atomically.
+struct Bottom(UnsafeCell<Head>);
 
 // SAFETY: it is never written to.
 unsafe impl Sync for Bottom {}
 
-static BOTTOM: Bottom = Bottom(Head::new(never));
+static BOTTOM: Bottom = Bottom(UnsafeCell::new(Head::new(never)));
 
 unsafe fn never(_: NonNull<Head>) {}
 
 fn bottom() -> *mut Head {
-    (&raw const BOTTOM.0).cast_mut()
+    BOTTOM.0.get()
 }
 
 /// One slot.

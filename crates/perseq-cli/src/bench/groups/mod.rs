@@ -12,6 +12,7 @@ mod opv;
 mod pool;
 mod queue;
 mod rcu;
+mod rcu_map;
 mod ring;
 mod stack;
 
@@ -32,6 +33,7 @@ pub const ALL: &[Group] = &[
     pool::GROUP,
     lock::GROUP,
     rcu::GROUP,
+    rcu_map::GROUP,
 ];
 
 #[cfg(test)]
