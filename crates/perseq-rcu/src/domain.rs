@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -127,7 +127,7 @@ impl Domain {
     pub const fn new() -> Self {
         Self {
             readers: Readers::new(),
-            sequence: Sequence::new(),
+            sequence: Sequence::new(AtomicU64::new(0)),
             leader: Anew::new(Mutex::new(Progress::none())),
             watch: Watch::new(),
             callbacks: Callbacks::new(),

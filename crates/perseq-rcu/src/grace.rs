@@ -44,7 +44,7 @@
 //! `kernel/rcu/srcutree.c`), leaves summed first as in its `srcu_readers_active_idx_check`. Readers without barriers by membarrier(2), and
 //! per-CPU counts by rseq, are M. Desnoyers' (liburcu; `src/rcu.c` of libside). The numbers are Linux's `rcu_seq_snap`.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, fence};
 
 /// Readers, as a grace period sees them.
 pub(crate) trait Readers {
@@ -109,8 +109,9 @@ impl Progress {
 pub(crate) struct Sequence(AtomicU64);
 
 impl Sequence {
-    pub(crate) const fn new() -> Self {
-        Self(AtomicU64::new(0))
+    /// From a word that is 0.
+    pub(crate) const fn new(word: AtomicU64) -> Self {
+        Self(word)
     }
 
     /// The number at which a grace period that begins after this call will have ended.

@@ -59,6 +59,11 @@ mod patience;
 mod readers;
 mod stall;
 
+/// What [`grace`] is made of: a test puts a model of memory in its place.
+mod sync {
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
+}
+
 pub use callbacks::Worker;
 pub use cell::{Old, Rcu, Ref};
 pub use domain::{Domain, GraceError, GraceState, ReadGuard};
