@@ -172,7 +172,7 @@ fn builder(preemptions: usize) -> loom::model::Builder {
 
 /// Readers in one phase beside a writer.
 fn explore(paths: &'static [Path], without: Without) {
-    builder(4).check(move || {
+    builder(if paths.len() > 1 { 3 } else { 5 }).check(move || {
         let model = Arc::new(Model::new(without, 1));
         let readers: Vec<_> = paths
             .iter()

@@ -4,6 +4,7 @@ mod collections;
 mod locks;
 mod metrics;
 mod ops;
+mod rcu;
 mod sums;
 mod unprotected;
 mod vectors;
@@ -17,6 +18,7 @@ use self::ops::CountingOps;
 use self::vectors::Vectors;
 use super::Subject;
 use crate::structures::{CidTally, Gauge, SlowTally, Tally};
+pub use rcu::{Torture, Way};
 pub use unprotected::{Misplaced, Strayed, TornLocks, Trespassed, Unfenced, Unprotected};
 
 /// Nodes, or items, of a collection. Few, so that it is empty now and then.
