@@ -15,7 +15,7 @@ use perseq::fence::FenceError;
 use perseq::fork::InChild;
 
 use crate::anew::Anew;
-use crate::callbacks::{Callbacks, Head};
+use crate::callbacks::{self, Callbacks, Head};
 use crate::grace::{Progress, Sequence};
 use crate::patience::Patience;
 use crate::readers::{Phase, Readers};
@@ -163,8 +163,9 @@ impl Domain {
     /// wait for himself.
     ///
     /// # Panics
-    /// If other CPUs cannot be made to execute a barrier, because membarrier(2) was forbidden to this process after its start, and
-    /// sched_setaffinity(2) too; see [`synchronize_within`](Self::synchronize_within).
+    /// If it is called by a callback, which may be run by a reader that defers another one; and if other CPUs cannot be made to execute a
+    /// barrier, because membarrier(2) was forbidden to this process after its start, and sched_setaffinity(2) too; see
+    /// [`synchronize_within`](Self::synchronize_within).
     pub fn synchronize(&'static self) {
         self.reach(self.target());
     }
@@ -173,6 +174,9 @@ impl Domain {
     ///
     /// # Errors
     /// [`GraceError`]: the grace period is not over, or cannot be had.
+    ///
+    /// # Panics
+    /// If it is called by a callback.
     pub fn synchronize_within(&'static self, time: Duration) -> Result<(), GraceError> {
         self.wait_for(self.target(), Some(time))
     }
@@ -220,7 +224,8 @@ impl Domain {
     /// that calls [`barrier`](Self::barrier). It allocates, so it is not for signal handlers; it never waits for readers, so they may call it.
     ///
     /// Without a worker up to 1023 callbacks of each CPU stay where they are until there are more, or somebody calls `barrier`.
-    /// They are run in no particular order; they may defer others, but not fork. One that panics does so on the thread that runs it, after the
+    /// They are run in no particular order; they may defer others, but not fork, and not wait for readers, as a reader may run them; nor
+    /// for a lock that is held where something is deferred. One that panics does so on the thread that runs it, after the
     /// others. Callbacks that are deferred at a fork are the parent's: the child does not run them.
     #[inline]
     pub fn defer(&'static self, callback: impl FnOnce() + Send + 'static) {
@@ -272,6 +277,10 @@ impl Domain {
     }
 
     fn wait_for(&'static self, target: u64, time: Option<Duration>) -> Result<(), GraceError> {
+        assert!(
+            !callbacks::is_running(),
+            "a callback cannot wait for readers: the thread that runs it may be one"
+        );
         let mut patience = Patience::new();
         let mut reported = Duration::ZERO;
         let stalled = |patience: &Patience| {

@@ -37,7 +37,7 @@
 //! | [`defer`](Domain::defer), [`Rcu::store`] | no: they allocate | yes | yes | yes |
 //! | [`state`](Domain::state) | yes | yes | yes | yes |
 //! | [`poll`](Domain::poll) | no | yes | yes | yes |
-//! | [`synchronize`](Domain::synchronize), [`Old::wait`] | no | **never**: it would wait for itself | yes | yes |
+//! | [`synchronize`](Domain::synchronize), [`Old::wait`] | no | **never**: it would wait for itself | no: it panics | yes |
 //! | [`barrier`](Domain::barrier) | no | **never** | no: it panics | yes |
 //!
 //! # Forks

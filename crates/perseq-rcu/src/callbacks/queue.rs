@@ -114,17 +114,18 @@ impl Queues {
         Chain(self.0.existing().map_or(bottom(), |queues| take(queues, bottom())))
     }
 
-    /// Takes what is in each CPU's queue, one after the other. Empty ones cost a look; the others interrupt their CPU, if it runs this
-    /// process.
-    pub(super) fn take_all(&self) -> impl Iterator<Item = Result<Chain, ExclusiveError>> + '_ {
-        let queues = self.0.existing();
-        self.tops().filter(|(_, top)| *top != bottom()).filter_map(move |(cpu, _)| {
-            let take = |queue: &mut Queue| {
-                // SAFETY: an aligned word; atomic, because others look at it (see `tops`).
-                unsafe { AtomicPtr::from_ptr(&raw mut queue.top) }.swap(bottom(), Ordering::Relaxed)
-            };
-            Some(queues?.exclusive(cpu, take).map(Chain))
-        })
+    /// The CPUs in whose queues there is something. To look costs them nothing.
+    pub(super) fn not_empty(&self) -> impl Iterator<Item = u32> + '_ {
+        self.tops().filter(|(_, top)| *top != bottom()).map(|(cpu, _)| cpu)
+    }
+
+    /// Takes what is in a CPU's queue. Interrupts the CPU, if it runs this process.
+    pub(super) fn take(&self, cpu: u32) -> Result<Chain, ExclusiveError> {
+        let take = |queue: &mut Queue| {
+            // SAFETY: an aligned word; atomic, because others look at it (see `tops`).
+            unsafe { AtomicPtr::from_ptr(&raw mut queue.top) }.swap(bottom(), Ordering::Relaxed)
+        };
+        self.0.existing().map_or(Ok(bottom()), |queues| queues.exclusive(cpu, take)).map(Chain)
     }
 
     /// Whether all queues are empty.
