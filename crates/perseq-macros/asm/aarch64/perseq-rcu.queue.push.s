@@ -1,0 +1,104 @@
+mrs {v1}, tpidr_el0
+ldr {v0}, [{v1}, {thread}]
+adrp {slot}, 3f
+add {slot}, {slot}, :lo12:3f
+str {slot}, [{v0}, #8]
+4:
+.if {by_cid}
+add {v1}, {v1}, {thread}
+ldr {v1}, [{v1}, #8]
+ldrsw {slot}, [{v0}, {v1}]
+.elseif {gated}
+ldrsw {slot}, [{v0}, #4]
+.else
+ldrsw {slot}, [{v0}]
+orr {v1}, {slot}, {base}
+tbnz {v1}, #63, 7f
+.endif
+add {slot}, {base}, {slot}, lsl #{shift}
+.if {gated}
+ldar {v1:w}, [{slot}]
+cmp {v1:w}, #1
+b.ne 7f
+.endif
+.if {c0} < 32768 && {c0} % 8 == 0
+ldr {v0}, [{slot}, #{c0}]
+.else
+movz {v1}, #({c0} & 0xffff)
+movk {v1}, #(({c0} >> 16) & 0xffff), lsl #16
+ldr {v0}, [{slot}, {v1}]
+.endif
+.if {c1} < 32768 && {c1} % 8 == 0
+ldr {v1}, [{v0}, #{c1}]
+.else
+movz {scratch0}, #({c1} & 0xffff)
+movk {scratch0}, #(({c1} >> 16) & 0xffff), lsl #16
+ldr {v1}, [{v0}, {scratch0}]
+.endif
+add {v1}, {v1}, 1
+.if {c2} < 32768 && {c2} % 8 == 0
+str {v1}, [{p_callback}, #{c2}]
+.else
+movz {scratch0}, #({c2} & 0xffff)
+movk {scratch0}, #(({c2} >> 16) & 0xffff), lsl #16
+str {v1}, [{p_callback}, {scratch0}]
+.endif
+.if {c3} < 32768 && {c3} % 8 == 0
+str {v0}, [{p_callback}, #{c3}]
+.else
+movz {scratch0}, #({c3} & 0xffff)
+movk {scratch0}, #(({c3} >> 16) & 0xffff), lsl #16
+str {v0}, [{p_callback}, {scratch0}]
+.endif
+.if {c4} < 32768 && {c4} % 8 == 0
+str {p_callback}, [{slot}, #{c4}]
+.else
+movz {v0}, #({c4} & 0xffff)
+movk {v0}, #(({c4} >> 16) & 0xffff), lsl #16
+str {p_callback}, [{slot}, {v0}]
+.endif
+5:
+mov {status}, #0
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+b 6f
+.inst 0xd428bc00
+7:
+mov {status}, #255
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of queues.top
+# c1 = const: offset of (*top).number
+# c2 = const: offset of (*callback).number
+# c3 = const: offset of (*callback).next
+# c4 = const: offset of queues.top
+# gated = const: 1 if slots have gates
+# p_callback = in: callback: * mut Head
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# status = out: the exit taken
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, top
+# v1 = out: below, number
