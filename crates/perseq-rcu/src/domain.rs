@@ -62,7 +62,7 @@ fn begin_anew() {
             domain.leader.replace(Mutex::new(Progress::none()));
             domain.callbacks.begin_anew();
         }
-        at = domain.next.load(Ordering::Relaxed);
+        at = domain.next.load(Ordering::Acquire);
     }
 }
 
@@ -320,18 +320,21 @@ impl Domain {
 
     /// Makes what it takes to count readers, and lets forks know of this domain. Async-signal-safe.
     pub(crate) fn prepare(&'static self) {
-        if !self.linked.load(Ordering::Relaxed) && !self.linked.swap(true, Ordering::Relaxed) {
+        if !self.linked.load(Ordering::Acquire) {
             IN_CHILD.register();
             let this = ptr::from_ref(self).cast_mut();
-            let mut first = DOMAINS.load(Ordering::Relaxed);
-            loop {
-                self.next.store(first, Ordering::Relaxed);
-                match DOMAINS.compare_exchange(first, this, Ordering::Release, Ordering::Relaxed) {
-                    Ok(_) => break,
-                    // There are only so many domains.
-                    Err(newer) => first = newer,
-                }
+            // Behind the last one, which can be done but once: so whoever finds another in the middle of it does it in its place, and a
+            // fork that finds readers finds the domain.
+            let mut link = &DOMAINS;
+            while let Err(linked) =
+                link.compare_exchange(ptr::null_mut(), this, Ordering::AcqRel, Ordering::Acquire)
+                && linked != this
+            {
+                // There are only so many.
+                // SAFETY: what is linked is `'static`.
+                link = unsafe { &(*linked).next };
             }
+            self.linked.store(true, Ordering::Release);
         }
         self.readers.make();
     }

@@ -30,10 +30,10 @@
 //!
 //! # Why it ends
 //! With one phase, readers that come all the time could keep the sums apart for ever. So new ones are sent to the other phase,
-//! at most once in a grace period, after that has been found empty; what then remains in the first phase only leaves. A reader chooses its
-//! phase in the instant in which it enters (its section would be aborted if the thread were preempted in between), so those that still
-//! choose the old one have only just begun. Both phases are waited for in each grace period, because a reader whose enter
-//! did come late is counted where it chose to be.
+//! at most once in a grace period, after that has been found empty; what then remains in the first phase only leaves. But a reader loads
+//! the number of its phase a moment before it enters, and may be preempted in between for as long as it pleases the scheduler: so
+//! each thread, and each handler that it is in, may still enter the first phase once. That puts the end off but a bounded number of times.
+//! Both phases are waited for in each grace period, because a reader that comes to its phase so late is counted where it chose to be.
 //!
 //! # Sharing
 //! Grace periods are numbered by [`Sequence`]: odd while one is under way. Whoever needs one takes the number at which one that

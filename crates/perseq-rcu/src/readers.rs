@@ -1,11 +1,12 @@
 //! Who reads: the counts of each CPU, and the two sequences that add to them.
 //!
 //! A phase is named by an address, that of its counts in slot 0: so a reader loads one word, adds its CPU's distance, and is at its
-//! counts; and a guard needs nothing else to leave.
+//! counts; and a guard needs nothing else to leave. The word is loaded before the section, which adds to that phase whenever it
+//! gets through.
 //!
 //! ```text
-//! enter:  phase = current; slot = phase + (cpu << SHIFT); slot.entered += 1                       one sequence
-//! leave:                   slot = phase + (cpu << SHIFT); slot.left += 1, with release            another, on any CPU
+//! enter:  phase = current, then  slot = phase + (cpu << SHIFT); slot.entered += 1                one sequence
+//! leave:                         slot = phase + (cpu << SHIFT); slot.left += 1, with release     another, on any CPU
 //! ```
 //!
 //! Beside the counts of each phase stand two atomic words, for threads that run no sections: there a full barrier
@@ -291,6 +292,7 @@ impl grace::Readers for Readers {
     fn switch_to(&self, phase: usize) {
         let forks = self.forks();
         let Phase(next) = self.named(phase).unwrap_or(unmade(forks, phase));
-        self.current.0.store(next, Ordering::Relaxed);
+        // As in `make`, as this may be the first time that the address is told.
+        self.current.0.store(next, Ordering::Release);
     }
 }
