@@ -234,6 +234,13 @@ impl Domain {
         unsafe { self.enqueue(NonNull::new_unchecked(Box::into_raw(callback)).cast()) };
     }
 
+    /// How many readers are inside, as far as that is seen without a barrier: for the test that shows why there is one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn seen_inside(&self) -> u64 {
+        self.readers.balance().iter().fold(0, |sum, more| sum.wrapping_add(*more))
+    }
+
     pub(crate) fn target(&self) -> u64 {
         self.sequence.target()
     }
