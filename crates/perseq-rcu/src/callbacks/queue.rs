@@ -1,5 +1,6 @@
 //! The queue of each CPU: a list of callbacks, the last one first, with how many there are.
 
+use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -33,18 +34,18 @@ impl Head {
     }
 }
 
-/// What the last callback leads to: number 0.
-struct Bottom(Head);
+/// What the last callback leads to: number 0. In a cell, as the slow path loads by atomics, which want what can be written.
+struct Bottom(UnsafeCell<Head>);
 
 // SAFETY: it is never written to.
 unsafe impl Sync for Bottom {}
 
-static BOTTOM: Bottom = Bottom(Head::new(never));
+static BOTTOM: Bottom = Bottom(UnsafeCell::new(Head::new(never)));
 
 unsafe fn never(_: NonNull<Head>) {}
 
 fn bottom() -> *mut Head {
-    (&raw const BOTTOM.0).cast_mut()
+    BOTTOM.0.get()
 }
 
 /// One slot.
@@ -121,11 +122,11 @@ impl Queues {
 
     /// Takes what is in a CPU's queue. Interrupts the CPU, if it runs this process.
     pub(super) fn take(&self, cpu: u32) -> Result<Chain, ExclusiveError> {
-        let take = |queue: &mut Queue| {
-            // SAFETY: an aligned word; atomic, because others look at it (see `tops`).
-            unsafe { AtomicPtr::from_ptr(&raw mut queue.top) }.swap(bottom(), Ordering::Relaxed)
+        let take = |queue: NonNull<Queue>| {
+            // SAFETY: an aligned word of a slot that is ours; atomic, because others look at it (see `tops`).
+            unsafe { AtomicPtr::from_ptr(&raw mut (*queue.as_ptr()).top) }.swap(bottom(), Ordering::Relaxed)
         };
-        self.0.existing().map_or(Ok(bottom()), |queues| queues.exclusive(cpu, take)).map(Chain)
+        self.0.existing().map_or(Ok(bottom()), |queues| queues.exclusive_item(cpu, take)).map(Chain)
     }
 
     /// Whether all queues are empty.
