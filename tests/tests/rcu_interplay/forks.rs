@@ -8,8 +8,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use perseq_rcu::{Domain, GraceError, Rcu, Worker};
-use perseq_tests::slow_path;
-use perseq_tests::stress::fork::{How, child};
+use perseq_tests::stress::fork::{self, How};
+use perseq_tests::{child, slow_path};
 
 use crate::{domain, soon};
 
@@ -66,9 +66,9 @@ fn a_child_does_not_wait_for_readers_that_it_lacks() {
             domain.synchronize();
         }
         beside_a_reader(domain, || {
-            assert!(child(How::Libc, || works(domain)));
-            assert!(child(How::Libc, || works(domain)
-                && child(How::Libc, || works(domain))
+            assert!(fork::child(How::Libc, || works(domain)));
+            assert!(fork::child(How::Libc, || works(domain)
+                && fork::child(How::Libc, || works(domain))
                 && works(domain)));
             let stalled = domain.synchronize_within(Duration::from_millis(5));
             assert!(stalled.is_err(), "the parent has a reader");
@@ -92,7 +92,7 @@ fn a_child_that_is_forked_while_others_wait_can_wait_itself() {
         let guard = ManuallyDrop::new(reading);
         for _ in 0..10 {
             // SAFETY: the child's, once.
-            let whole = child(How::Libc, || {
+            let whole = fork::child(How::Libc, || {
                 works(domain) && {
                     drop(unsafe { ptr::read(&*guard) });
                     works(domain)
@@ -111,7 +111,7 @@ fn a_guard_of_before_is_no_reader_in_the_child_and_may_be_dropped_there() {
     let _limit = soon();
     let domain = domain();
     let guard = ManuallyDrop::new(domain.read());
-    let right = child(How::Libc, || {
+    let right = fork::child(How::Libc, || {
         let before = domain.synchronize_within(Duration::from_secs(5)).is_ok();
         // SAFETY: the child's, once.
         drop(unsafe { ptr::read(&*guard) });
@@ -131,7 +131,7 @@ fn callbacks_of_before_are_run_by_the_parent_alone() {
     // Some in queues, some in batches.
     beside_a_reader(domain, || {
         (0..3000).for_each(|_| counts(domain, count, 1));
-        let right = child(How::Libc, || {
+        let right = fork::child(How::Libc, || {
             domain.barrier();
             let none = count.load(Ordering::Relaxed) == 0 && domain.backlog() == 0;
             counts(domain, count, 1_000_000);
@@ -147,10 +147,21 @@ fn callbacks_of_before_are_run_by_the_parent_alone() {
 
 #[test]
 fn the_worker_is_the_parents() {
+    // In a process of its own: the child makes a thread, which it need not be able to if another one is in the middle of that.
+    const NAME: &str = "forks::the_worker_is_the_parents";
+    if child::is_child(NAME) {
+        has_its_own_worker();
+    } else {
+        child::run(NAME, &[]).assert_success();
+        child::run(NAME, &[("PERSEQ", "off")]).assert_success();
+    }
+}
+
+fn has_its_own_worker() {
     let (domain, count, _limit) = (domain(), shared(), soon());
     let worker = ManuallyDrop::new(Worker::spawn(domain).expect("a thread"));
     for round in 1..=5 {
-        let right = child(How::Libc, || {
+        let right = fork::child(How::Libc, || {
             // SAFETY: the child's, once.
             drop(unsafe { ptr::read(&*worker) });
             let own = Worker::spawn(domain).expect("a thread");
@@ -171,7 +182,7 @@ fn the_worker_is_the_parents() {
 fn a_cell_can_be_replaced_in_the_child() {
     let _limit = soon();
     let cell = Rcu::new(vec![1; 100]);
-    let right = child(How::Libc, || {
+    let right = fork::child(How::Libc, || {
         cell.store(vec![2; 100]);
         let old = cell.swap(vec![3; 100]).wait();
         perseq_rcu::barrier();
@@ -192,7 +203,7 @@ fn domains_that_many_threads_use_first_are_all_known_to_a_fork() {
                 .collect();
             let guards: Vec<_> = readers.into_iter().map(|reader| reader.join().expect("no panic")).collect();
             let wait = |domain: &&'static Domain| domain.synchronize_within(Duration::from_secs(5)).is_ok();
-            assert!(child(How::Libc, || domains.iter().all(wait)));
+            assert!(fork::child(How::Libc, || domains.iter().all(wait)));
             drop(guards);
         });
     }
