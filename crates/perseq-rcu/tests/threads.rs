@@ -118,7 +118,7 @@ fn every_callback_runs_once_before_the_barrier_returns() {
                         run.fetch_add(1, Ordering::Relaxed);
                         all.fetch_add(1, Ordering::Relaxed);
                     });
-                    if cfg!(miri) || count.load(Ordering::Relaxed) % 16 == 0 {
+                    if cfg!(miri) || count.load(Ordering::Relaxed).is_multiple_of(16) {
                         domain.barrier();
                         assert_eq!(mine.load(Ordering::Relaxed), 1);
                     }

@@ -91,12 +91,11 @@ fn a_child_that_is_forked_while_others_wait_can_wait_itself() {
         std::thread::sleep(Duration::from_millis(50));
         let guard = ManuallyDrop::new(reading);
         for _ in 0..10 {
-            // SAFETY: the child's, once.
             let whole = fork::child(How::Libc, || {
-                works(domain) && {
-                    drop(unsafe { ptr::read(&*guard) });
-                    works(domain)
-                }
+                let before = works(domain);
+                // SAFETY: the child's, once.
+                drop(unsafe { ptr::read(&*guard) });
+                before && works(domain)
             });
             assert!(whole);
         }
