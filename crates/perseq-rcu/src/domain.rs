@@ -258,13 +258,13 @@ impl Domain {
 
     /// As far as that is possible without waiting.
     pub(crate) fn try_reach(&'static self, target: u64) -> bool {
+        self.prepare();
         let leader = match self.leader.try_lock() {
             Ok(leader) => Some(leader),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         };
         if let Some(mut leader) = leader {
-            self.prepare();
             // A grace period that was under way before does not count, so there may be two to end.
             while !self.has_reached(target) && self.advance(&mut leader) == Ok(true) {}
         }
@@ -288,6 +288,8 @@ impl Domain {
             !callbacks::is_running(),
             "a callback cannot wait for readers: the thread that runs it may be one"
         );
+        // Before the lock, for the child of a fork not to find it locked.
+        self.prepare();
         let mut patience = Patience::new();
         let mut reported = Duration::ZERO;
         let stalled = |patience: &Patience| {
@@ -315,7 +317,6 @@ impl Domain {
                 }
             }
         };
-        self.prepare();
         while !self.has_reached(target) {
             if !self.advance(&mut leader).map_err(GraceError::Fence)? {
                 patience.wait();

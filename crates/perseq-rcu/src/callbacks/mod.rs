@@ -158,6 +158,10 @@ impl Domain {
     /// `callback` must be valid, and nobody else's until it is run, which another thread may do.
     #[inline]
     pub(crate) unsafe fn enqueue(&'static self, callback: NonNull<Head>) {
+        if !self.callbacks.queues.exist() {
+            // Forks have to know of the domain before there is a callback that is not theirs.
+            self.prepare();
+        }
         // SAFETY: the caller's promise.
         match unsafe { self.callbacks.queues.push(callback) } {
             Some(number) if number % BATCH > 1 => {}
@@ -168,7 +172,6 @@ impl Domain {
     /// There is a first callback in a queue again, or there are enough for a batch, or there is no queue.
     #[cold]
     fn has_queued(&'static self, number: Option<usize>, callback: NonNull<Head>) {
-        self.prepare();
         let batches = &*self.callbacks.batches;
         match number {
             None => {

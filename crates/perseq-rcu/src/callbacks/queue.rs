@@ -98,6 +98,12 @@ impl Queues {
         unsafe { self.0.replace(LazyPerCpu::new(empty)) };
     }
 
+    /// Whether they are made.
+    #[inline]
+    pub(super) fn exist(&self) -> bool {
+        self.0.existing().is_some()
+    }
+
     /// Puts a callback into the running CPU's queue; its number there, or `None` if there is no memory for queues.
     ///
     /// # Safety
