@@ -479,6 +479,8 @@ fn readers_and_callbacks_agree_with_lists() {
     check("readers_and_callbacks_agree_with_lists", |operations| {
         let mut here = Here::new();
         let domain: &'static Domain = Box::leak(Box::new(Domain::new()));
+        // Linked from here on, and so not lost.
+        domain.synchronize();
         // What is held, by number.
         let mut held: Vec<(usize, ReadGuard)> = Vec::new();
         let mut states: Vec<(usize, GraceState)> = Vec::new();

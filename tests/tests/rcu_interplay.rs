@@ -1,8 +1,12 @@
-//! perseq-rcu and what else there is in a process: forks, signals, threads that end, panics, callbacks of callbacks.
+//! perseq-rcu and what else there is in a process: forks, filters, signals, threads that end, panics, callbacks of callbacks.
 #![cfg(target_os = "linux")]
 
 #[path = "rcu_interplay/callbacks.rs"]
 mod callbacks;
+#[path = "../fixtures/deny/src/lib.rs"]
+mod deny;
+#[path = "rcu_interplay/forbidden.rs"]
+mod forbidden;
 #[path = "rcu_interplay/forks.rs"]
 mod forks;
 #[path = "rcu_interplay/moments.rs"]
