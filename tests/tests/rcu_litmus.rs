@@ -26,6 +26,8 @@ const PAGE: usize = 4096;
 const LINE: usize = 64;
 /// As many stores as wait at once on large processors.
 const STORES: usize = 48;
+/// How long a writer waits, in turns of a loop: from nothing to about a microsecond.
+const DELAYS: u64 = if cfg!(debug_assertions) { 512 } else { 2048 };
 /// What says that there are no more rounds.
 const OVER: u64 = u64::MAX;
 
@@ -137,7 +139,7 @@ fn both_missed(barrier: bool, time: Duration) -> (u64, u64) {
                 rounds.flag.0.store(0, Ordering::Relaxed);
                 rounds.begin.0.store(round, Ordering::Release);
                 // At all times after the reader has begun.
-                (0..round % 128).for_each(|turn| _ = black_box(turn));
+                (0..round % DELAYS).for_each(|turn| _ = black_box(turn));
                 rounds.flag.0.store(1, Ordering::Relaxed);
                 let none = if barrier { domain.poll(domain.state()) } else { domain.seen_inside() == 0 };
                 wait_for(&rounds.loaded, round);
