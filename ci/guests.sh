@@ -15,8 +15,9 @@ cd "$(dirname "$0")/.."
 . ci/lib.sh
 
 export PERSEQ_SAMPLE=${PERSEQ_SAMPLE:-32} PROPTEST_CASES=${PROPTEST_CASES:-16} PERSEQ_STRESS=${PERSEQ_STRESS:-1}
-tests=(-p perseq-abi -p perseq -p perseq-tests --lib)
-for test in abort_injection abort_injection_controls expressions forks locks models ops opv opv_faults pool shared slots stress; do
+tests=(-p perseq-abi -p perseq -p perseq-rcu -p perseq-tests --lib)
+for test in abort_injection abort_injection_controls expressions forks locks models ops opv opv_faults pool rcu rcu_interplay
+    rcu_shared shared slots stress threads; do
     tests+=(--test "$test")
 done
 export PERSEQ_GUEST_LIMIT=${PERSEQ_GUEST_LIMIT:-300}

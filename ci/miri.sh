@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Runs the portable form under Miri: the library's own tests and samples, the structures of
-# perseq-rcu, and the models and expressions of tests/.
+# Runs the portable form under Miri: the libraries' own tests and samples, and the models and expressions of tests/.
 #
 # Miri runs no assembly, so every sequence takes its slow path there, as it does on a system that has no rseq; what it looks
 # for is undefined behaviour in that path, in the gates and in the memory of slots. Left out is what works on the process
@@ -22,9 +21,10 @@ export MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-permissive-provenance ${MIRIFL
 export PROPTEST_CASES=${PROPTEST_CASES:-2}
 cargo +nightly miri test -p perseq --lib
 cargo +nightly miri test -p perseq --doc
-cargo +nightly miri test -p perseq-rcu --features papaya --test list --test map
+cargo +nightly miri test -p perseq-rcu --features papaya
 cargo +nightly miri test -p perseq-tests --test models --test expressions --test ops --test locks --test shared
 # A vector accesses the same bytes as words of several sizes, of which Miri's model of weak memory does not know.
 MIRIFLAGS="$MIRIFLAGS -Zmiri-disable-weak-memory-emulation" cargo +nightly miri test -p perseq-tests --test opv
 # Threads under many schedules, one for each seed.
 MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..8" cargo +nightly miri test -p perseq-tests --test models --test shared race
+MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..8" cargo +nightly miri test -p perseq-rcu --test threads

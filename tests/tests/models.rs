@@ -11,6 +11,7 @@ use perseq::collections::mutex::Mutex;
 use perseq::collections::pool::PoolBox;
 use perseq::collections::ring::AppendError;
 use perseq::{Counter, Counters};
+use perseq_rcu::{Domain, GraceState, ReadGuard};
 use perseq_tests::cases;
 use perseq_tests::cpus::{Pinned, allowed, move_to};
 use perseq_tests::slow_path;
@@ -467,6 +468,65 @@ fn a_histogram_agrees_with_a_vec() {
                 Op::Move(cpu) => here.go(cpu),
             }
         }
+        Ok(())
+    });
+}
+
+/// Guards and callbacks in any order: a callback runs once, and not while a guard is held of before it was deferred; the same for
+/// states that are reached.
+#[test]
+fn readers_and_callbacks_agree_with_lists() {
+    check("readers_and_callbacks_agree_with_lists", |operations| {
+        let mut here = Here::new();
+        let domain: &'static Domain = Box::leak(Box::new(Domain::new()));
+        // Linked from here on, and so not lost.
+        domain.synchronize();
+        // What is held, by number.
+        let mut held: Vec<(usize, ReadGuard)> = Vec::new();
+        let mut states: Vec<(usize, GraceState)> = Vec::new();
+        let ran = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (mut entered, mut deferred) = (0, 0);
+        for op in operations {
+            match op {
+                Op::Put(value) if value < 0xa0 => {
+                    entered += 1;
+                    held.push((entered, domain.read()));
+                }
+                Op::Put(_) => {
+                    deferred += 1;
+                    let (ran, number, before) = (ran.clone(), deferred, entered);
+                    domain.defer(move || ran.lock().expect("no panic").push((number, before)));
+                }
+                Op::Get => drop(held.pop()),
+                Op::Remote(at, _) if !held.is_empty() => {
+                    drop(held.swap_remove(usize::from(at) % held.len()));
+                }
+                Op::Remote(..) => states.push((entered, domain.state())),
+                Op::Drain(value) if value < 0x40 && held.is_empty() => {
+                    domain.barrier();
+                    prop_assert_eq!(ran.lock().expect("no panic").len(), deferred);
+                }
+                Op::Drain(value) if value < 0x80 => states.push((entered, domain.state())),
+                Op::Drain(_) => {
+                    let oldest = held.iter().map(|(number, _)| *number).min();
+                    for (before, state) in states.drain(..) {
+                        let reached = domain.poll(state);
+                        prop_assert!(!reached || oldest.is_none_or(|oldest| oldest > before));
+                        prop_assert!(reached || oldest.is_some(), "nobody is in its way");
+                    }
+                }
+                Op::Move(cpu) => here.go(cpu),
+            }
+            prop_assert_eq!(domain.seen_inside(), held.len() as u64);
+            let oldest = held.iter().map(|(number, _)| *number).min();
+            let ran = ran.lock().expect("no panic");
+            prop_assert!(ran.iter().all(|(_, before)| oldest.is_none_or(|oldest| oldest > *before)));
+        }
+        held.clear();
+        domain.barrier();
+        let mut ran: Vec<usize> = ran.lock().expect("no panic").iter().map(|(number, _)| *number).collect();
+        ran.sort_unstable();
+        prop_assert_eq!(ran, (1..=deferred).collect::<Vec<_>>());
         Ok(())
     });
 }

@@ -1,11 +1,12 @@
 //! The counts of readers, and the two sequences that add to them.
 //!
 //! A phase is named by an address, that of its counts in slot 0: so a reader loads one word, adds its CPU's distance, and is at its
-//! counts; and a guard needs nothing else to leave.
+//! counts; and a guard needs nothing else to leave. The word is loaded before the section, which adds to that phase whenever it gets
+//! through.
 //!
 //! ```text
-//! enter:  phase = current; slot = phase + (cpu << SHIFT); slot.entered += 1                       one sequence
-//! leave:                   slot = phase + (cpu << SHIFT); slot.left += 1, with release            another, on any CPU
+//! enter:  phase = current, then slot = phase + (cpu << SHIFT); slot.entered += 1                       one sequence
+//! leave:                        slot = phase + (cpu << SHIFT); slot.left += 1, with release            another, on any CPU
 //! ```
 //!
 //! Beside the counts of each phase stand two atomic words, for threads that run no sections. Their enter is followed by a full barrier,

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use perseq::fork::InChild;
 
-use crate::callbacks::{Callbacks, Head};
+use crate::callbacks::{self, Callbacks, Head};
 use crate::counts::{Phase, enter, leave};
 use crate::readers::Readers;
-use crate::stall::Stall;
+use crate::stall::{Balanced, Stall};
 use crate::writers::{GraceError, GraceState, Writers};
 
 /// A set of readers, and what waits for them: readers of one domain do not hold up writers of another.
@@ -53,7 +53,7 @@ fn begin_anew() {
             domain.writers.begin_anew();
             domain.callbacks.begin_anew();
         }
-        at = domain.next.load(Ordering::Relaxed);
+        at = domain.next.load(Ordering::Acquire);
     }
 }
 
@@ -127,8 +127,9 @@ impl Domain {
     /// wait for himself.
     ///
     /// # Panics
-    /// If other CPUs cannot be made to execute a barrier, because membarrier(2) was forbidden to this process after its start, and
-    /// sched_setaffinity(2) too; see [`synchronize_within`](Self::synchronize_within).
+    /// If it is called by a callback, which may be run by a reader that defers another one; and if other CPUs cannot be made to execute a
+    /// barrier, because membarrier(2) was forbidden to this process after its start, and sched_setaffinity(2) too; see
+    /// [`synchronize_within`](Self::synchronize_within).
     pub fn synchronize(&'static self) {
         self.reach(self.target());
     }
@@ -137,9 +138,11 @@ impl Domain {
     ///
     /// # Errors
     /// [`GraceError`]: the grace period is not over, or cannot be had.
+    ///
+    /// # Panics
+    /// If it is called by a callback.
     pub fn synchronize_within(&'static self, time: Duration) -> Result<(), GraceError> {
-        self.prepare();
-        self.writers.reach(&self.readers, self.target(), Some(time))
+        self.reach_within(self.target(), Some(time))
     }
 
     /// A state that is reached when a grace period has passed after this call. For whoever does not want to wait; async-signal-safe.
@@ -185,13 +188,21 @@ impl Domain {
     /// that calls [`barrier`](Self::barrier). It allocates, so it is not for signal handlers; it never waits for readers, so they may call it.
     ///
     /// Without a worker up to 1023 callbacks of each CPU stay where they are until there are more, or somebody calls `barrier`.
-    /// They are run in no particular order; they may defer others, but not fork. One that panics does so on the thread that runs it, after the
+    /// They are run in no particular order; they may defer others, but not fork, and not wait for readers, as a reader may run them; nor
+    /// for a lock that is held where something is deferred. One that panics does so on the thread that runs it, after the
     /// others. Callbacks that are deferred at a fork are the parent's: the child does not run them.
     #[inline]
     pub fn defer(&'static self, callback: impl FnOnce() + Send + 'static) {
         let callback = Box::new(Deferred { head: Head::new(run_deferred_of(&callback)), callback });
         // SAFETY: fresh, and given away.
         unsafe { self.enqueue(NonNull::new_unchecked(Box::into_raw(callback)).cast()) };
+    }
+
+    /// How many readers are inside, as far as that is seen without a barrier: for the test that shows why there is one.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn seen_inside(&self) -> u64 {
+        self.readers.balance().into_stall(Duration::ZERO).readers
     }
 
     pub(crate) fn target(&self) -> u64 {
@@ -204,10 +215,19 @@ impl Domain {
 
     /// Waits for a number of the sequence.
     pub(crate) fn reach(&'static self, target: u64) {
-        self.prepare();
-        if let Err(error) = self.writers.reach(&self.readers, target, None) {
+        if let Err(error) = self.reach_within(target, None) {
             panic!("{error}");
         }
+    }
+
+    fn reach_within(&'static self, target: u64, time: Option<Duration>) -> Result<(), GraceError> {
+        assert!(
+            !callbacks::is_running(),
+            "a callback cannot wait for readers: the thread that runs it may be one"
+        );
+        // Before any lock, for the child of a fork not to find it locked.
+        self.prepare();
+        self.writers.reach(&self.readers, target, time)
     }
 
     /// As far as that is possible without waiting.
@@ -218,18 +238,21 @@ impl Domain {
 
     /// Makes what it takes to count readers, and lets forks know of this domain. Async-signal-safe.
     pub(crate) fn prepare(&'static self) {
-        if !self.linked.load(Ordering::Relaxed) && !self.linked.swap(true, Ordering::Relaxed) {
+        if !self.linked.load(Ordering::Acquire) {
             IN_CHILD.register();
             let this = ptr::from_ref(self).cast_mut();
-            let mut first = DOMAINS.load(Ordering::Relaxed);
-            loop {
-                self.next.store(first, Ordering::Relaxed);
-                match DOMAINS.compare_exchange(first, this, Ordering::Release, Ordering::Relaxed) {
-                    Ok(_) => break,
-                    // There are only so many domains.
-                    Err(newer) => first = newer,
-                }
+            // Behind the last one, which can be done but once: so whoever finds another in the middle of it does it in its place, and a
+            // fork that finds readers finds the domain.
+            let mut link = &DOMAINS;
+            while let Err(linked) =
+                link.compare_exchange(ptr::null_mut(), this, Ordering::AcqRel, Ordering::Acquire)
+                && linked != this
+            {
+                // There are only so many.
+                // SAFETY: what is linked is `'static`.
+                link = unsafe { &(*linked).next };
             }
+            self.linked.store(true, Ordering::Release);
         }
         self.readers.make();
     }

@@ -30,10 +30,10 @@
 //!
 //! # Why it ends
 //! With one phase, readers that come all the time could keep the sums apart for ever. So new ones are sent to the other phase,
-//! at most once in a grace period, after that has been found empty; what then remains in the first phase only leaves. A reader chooses its
-//! phase in the instant in which it enters (its section would be aborted if the thread were preempted in between), so those that still
-//! choose the old one have only just begun. Both phases are waited for in each grace period, because a reader whose enter
-//! did come late is counted where it chose to be.
+//! at most once in a grace period, after that has been found empty; what then remains in the first phase only leaves. But a reader loads
+//! the number of its phase a moment before it enters, and may be preempted in between for as long as it pleases the scheduler: so
+//! each thread, and each handler that it is in, may still enter the first phase once. That puts the end off but a bounded number of times.
+//! Both phases are waited for in each grace period, because a reader that comes to its phase so late is counted where it chose to be.
 //!
 //! # Sharing
 //! Grace periods are numbered by [`Sequence`]: odd while one is under way. Whoever needs one takes the number at which one that
@@ -44,7 +44,7 @@
 //! `kernel/rcu/srcutree.c`), leaves summed first as in its `srcu_readers_active_idx_check`. Readers without barriers by membarrier(2), and
 //! per-CPU counts by rseq, are M. Desnoyers' (liburcu; `src/rcu.c` of libside). The numbers are Linux's `rcu_seq_snap`.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Ordering, fence};
 
 /// Readers, as a grace period sees them.
 pub(crate) trait Readers {
@@ -113,8 +113,9 @@ impl Progress {
 pub(crate) struct Sequence(AtomicU64);
 
 impl Sequence {
-    pub(crate) const fn new() -> Self {
-        Self(AtomicU64::new(0))
+    /// From a word that is 0.
+    pub(crate) const fn new(word: AtomicU64) -> Self {
+        Self(word)
     }
 
     /// The number at which a grace period that begins after this call will have ended.

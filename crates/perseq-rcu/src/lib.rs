@@ -42,7 +42,7 @@
 //! | changing a [`List`] or a `HashMap` | no: they lock, or allocate | yes | yes | if no other thread was at it |
 //! | [`state`](Domain::state) | yes | yes | yes | yes |
 //! | [`poll`](Domain::poll) | no | yes | yes | yes |
-//! | [`synchronize`](Domain::synchronize), [`Old::wait`] | no | **never**: it would wait for itself | yes | yes |
+//! | [`synchronize`](Domain::synchronize), [`Old::wait`] | no | **never**: it would wait for itself | no: it panics | yes |
 //! | [`barrier`](Domain::barrier) | no | **never** | no: it panics | yes |
 //!
 //! # Forks
@@ -72,6 +72,11 @@ mod restartable;
 pub mod shared;
 mod stall;
 mod writers;
+
+/// What [`grace`] is made of: a test puts a model of memory in its place.
+mod sync {
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
+}
 
 pub use callbacks::Worker;
 pub use cell::{Old, Rcu, Ref};

@@ -178,7 +178,8 @@ impl grace::Readers for Readers {
 
     fn switch_to(&self, phase: usize) {
         let next = self.named(phase).unwrap_or(unmade(self.forks(), phase));
-        self.current.0.store(next.address(), Ordering::Relaxed);
+        // As in `make`, as this may be the first time that the address is told.
+        self.current.0.store(next.address(), Ordering::Release);
     }
 }
 

@@ -152,17 +152,16 @@ impl<T: Copy + Send + Sync + 'static, F: Flavor> Rcu<T, F> {
     #[inline]
     #[must_use]
     pub fn get(&self) -> T {
-        let (size, align) = (size_of::<T>(), align_of::<T>());
         // SAFETY: a cell's value, of the size and alignment that each wants; what is copied is a `T`, whole.
         unsafe {
-            if size == 8 && align >= 8 {
+            if const { size_of::<T>() == 8 && align_of::<T>() == 8 } {
                 std::mem::transmute_copy(&word64(self))
-            } else if size == 4 && align >= 4 {
+            } else if const { size_of::<T>() == 4 && align_of::<T>() == 4 } {
                 std::mem::transmute_copy(&word32(self))
             } else {
                 let mut value = MaybeUninit::uninit();
                 let mut whole = Word { word: 0 };
-                bytes(self, value.as_mut_ptr(), size, &raw mut whole);
+                bytes(self, value.as_mut_ptr(), size_of::<T>(), &raw mut whole);
                 value.assume_init()
             }
         }

@@ -4,6 +4,7 @@
 //! period over when they get it, or lead the next.
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ impl<R: Readers> Drop for Leader<'_, R> {
 impl Writers {
     pub(crate) const fn new() -> Self {
         Self {
-            sequence: Sequence::new(),
+            sequence: Sequence::new(AtomicU64::new(0)),
             leader: Anew::new(Mutex::new(Progress::none())),
             watch: Watch::new(),
         }

@@ -25,20 +25,24 @@ impl InChild {
     }
 
     /// Has the function called from now on; the first call counts. Lock-free, async-signal-safe.
+    ///
+    /// When it returns that holds, whoever has begun it: it is linked behind the last one, which can be done but once, so a thread that
+    /// finds another in the middle of that does it in its place.
     pub fn register(&'static self) {
-        if self.registered.swap(true, Ordering::Relaxed) {
+        if self.registered.load(Ordering::Acquire) {
             return;
         }
         let this = ptr::from_ref(self).cast_mut();
-        let mut first = FIRST.load(Ordering::Relaxed);
-        loop {
-            self.next.store(first, Ordering::Relaxed);
-            match FIRST.compare_exchange(first, this, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                // Another one came in between; there are only so many.
-                Err(newer) => first = newer,
-            }
+        let mut link = &FIRST;
+        while let Err(linked) =
+            link.compare_exchange(ptr::null_mut(), this, Ordering::AcqRel, Ordering::Acquire)
+            && linked != this
+        {
+            // There are only so many.
+            // SAFETY: what is linked is `'static`.
+            link = unsafe { &(*linked).next };
         }
+        self.registered.store(true, Ordering::Release);
     }
 }
 
@@ -49,6 +53,6 @@ pub(crate) fn run_in_child() {
     // SAFETY: what is linked is `'static`, and was complete when it was linked.
     while let Some(handler) = unsafe { at.as_ref() } {
         (handler.run)();
-        at = handler.next.load(Ordering::Relaxed);
+        at = handler.next.load(Ordering::Acquire);
     }
 }

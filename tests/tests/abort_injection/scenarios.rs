@@ -4,14 +4,17 @@
 //! A sequence that has no scenario fails the test; a scenario is all that it needs.
 
 use std::cell::{Cell, RefCell};
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use perseq::collections::ring::AppendError;
 use perseq::{Counter, Counters};
+use perseq_rcu::Domain;
 use perseq_tests::cpus::Pinned;
 use perseq_tests::inject::{Scenario, Trap};
 use perseq_tests::structures::{
-    Array, CidTally, Gauge, Histogram, List, Locks, Node, Pairs, Pool, Queue, Ring, Shared, SlowTally, Stack,
-    Tally, Twins,
+    Array, CidTally, Garbage, Gauge, Histogram, List, Locks, Node, Pairs, Pool, Queue, Reader, Ring, Shared,
+    Short, SlowTally, Stack, Tally, Twins,
 };
 use perseq_tests::words::{Integer, Operation, Slots};
 
@@ -38,6 +41,9 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("a lock that is held", try_held_lock),
         Scenario::new("a pair of words read at once", pair_read),
         Scenario::new("a record that all CPUs share", shared_read),
+        Scenario::new("a short read of a word of 64 bits", |trap| short_read(trap, |number| number)),
+        Scenario::new("a short read of a word of 32 bits", |trap| short_read(trap, |number| number as u32)),
+        Scenario::new("a short read of bytes", |trap| short_read(trap, |number| bytes(number as u8))),
         Scenario::new("a sequence beside ops vectors", beside_vectors),
         Scenario::new("an item of an array", array_get),
         Scenario::new("a push of a word on a stack", |trap| stack_push::<usize>(trap, usize::from)),
@@ -54,6 +60,11 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("a pop of the newest bytes", |trap| queue_pop_newest(trap, bytes)),
         Scenario::new("a record appended to a ring", ring_append),
         Scenario::new("a record appended where a ring begins again", ring_append_after_skip),
+        Scenario::new("a reader that enters", rcu_enter),
+        Scenario::new("the first reader of a domain", rcu_enter_first),
+        Scenario::new("a reader that leaves", rcu_leave),
+        Scenario::new("a callback", |trap| rcu_discard(trap, 0)),
+        Scenario::new("the last callback of a batch", |trap| rcu_discard(trap, 1023)),
         Scenario::new("an object from a magazine", |trap| pool_insert(trap, 40)),
         Scenario::new("an object from the depot", |trap| pool_insert(trap, 0)),
         Scenario::new("an object back to a magazine", |trap| pool_give(trap, 1)),
@@ -336,6 +347,23 @@ fn shared_read(trap: &Trap) {
     }
 }
 
+/// A value of each number, of which the last is read.
+fn short_read<T: Copy + Send + Sync + PartialEq + Debug + 'static>(trap: &Trap, value: fn(u64) -> T) {
+    let short = Short::new(value(0));
+    let (before, number) = (trap.interferences_first(), Cell::new(0));
+    let read = trap.during(|| short.get(), &|| {
+        number.set(number.get() + 1);
+        short.set(value(number.get()));
+    });
+    // What the last attempt saw; or, when all were aborted, a reader whose own sequences may have been aborted before or after it looked.
+    let last = trap.interferences_first() - before;
+    assert!(
+        (last..=number.get()).any(|number| read == value(number)),
+        "{read:?} of {last} to {}",
+        number.get()
+    );
+}
+
 fn array_get(trap: &Trap) {
     let pinned = Pinned::first();
     let array = Array::<4>::new();
@@ -602,4 +630,72 @@ fn compute<T: Integer>(trap: &Trap, operation: &Operation<T>) {
         let found = (result, slots.get(pinned.cpu, neighbour));
         assert_eq!(found, (operation.expected)(old, a, b), "of {a:?} and {b:?}");
     }
+}
+
+/// A reader that enters, and others that come, of which some stay; then all leave.
+fn rcu_readers(trap: &Trap, domain: &'static Domain) {
+    let _pinned = Pinned::first();
+    let before = domain.seen_inside();
+    let others = RefCell::new(Vec::with_capacity(64));
+    let reader = trap.during(|| Reader::enter(domain), &|| {
+        let passing = Reader::enter(domain);
+        if others.borrow().len() < 64 {
+            others.borrow_mut().push(Reader::enter(domain));
+        }
+        passing.leave();
+    });
+    let others = others.into_inner();
+    assert_eq!(domain.seen_inside() - before, 1 + others.len() as u64, "a reader was counted twice, or not");
+    reader.leave();
+    others.into_iter().for_each(Reader::leave);
+    assert_eq!(domain.seen_inside(), before);
+}
+
+fn rcu_enter(trap: &Trap) {
+    static DOMAIN: Domain = Domain::new();
+    DOMAIN.synchronize();
+    rcu_readers(trap, &DOMAIN);
+    DOMAIN.synchronize();
+}
+
+fn rcu_enter_first(trap: &Trap) {
+    rcu_readers(trap, Box::leak(Box::new(Domain::new())));
+}
+
+fn rcu_leave(trap: &Trap) {
+    static DOMAIN: Domain = Domain::new();
+    let _pinned = Pinned::first();
+    let reader = Cell::new(Some(Reader::enter(&DOMAIN)));
+    let stays = Reader::enter(&DOMAIN);
+    let others = RefCell::new((0..64).map(|_| Reader::enter(&DOMAIN)).collect::<Vec<_>>());
+    trap.during(|| reader.take().expect("leaves once").leave(), &|| {
+        if let Some(other) = others.borrow_mut().pop() {
+            other.leave();
+        }
+        Reader::enter(&DOMAIN).leave();
+    });
+    let others = others.into_inner();
+    assert_eq!(DOMAIN.seen_inside(), 1 + others.len() as u64, "a reader has left twice, or not");
+    others.into_iter().for_each(Reader::leave);
+    stays.leave();
+    DOMAIN.synchronize();
+}
+
+/// A callback behind so many: the last of a batch takes the whole queue.
+fn rcu_discard(trap: &Trap, already: usize) {
+    static FREED: AtomicU64 = AtomicU64::new(0);
+    let _pinned = Pinned::first();
+    FREED.store(0, Ordering::Relaxed);
+    let mut garbage = Garbage::make(already + 65, &FREED);
+    garbage.drain(..already).for_each(Garbage::discard);
+    let mine = Cell::new(garbage.pop());
+    let waiting = RefCell::new(garbage);
+    trap.during(|| mine.take().expect("discarded once").discard(), &|| {
+        if let Some(other) = waiting.borrow_mut().pop() {
+            other.discard();
+        }
+    });
+    waiting.into_inner().into_iter().for_each(Garbage::discard);
+    Garbage::barrier();
+    assert_eq!(FREED.load(Ordering::Relaxed), already as u64 + 65, "one was lost, or freed twice");
 }

@@ -10,7 +10,8 @@
 //! if there is one. Without a worker that thread also runs the batches that are ready, and takes a grace period as far as it gets
 //! without waiting: so the cost is shared by those who cause it, and memory goes back to the CPU it came from.
 //!
-//! Invariant: a callback is in one queue, or in one batch, or being run, and is run once. The number of a callback in its queue is
+//! Invariant: a callback is in one queue, or in one batch, or being run, and is run once; from a queue into a batch it goes under the lock
+//! of the batches, so whoever finds a queue empty and then takes that lock finds the batch. The number of a callback in its queue is
 //! one more than that of the one below it, so a push knows how many there are without another word to change.
 //!
 //! Ordering: the grace period of a batch begins after its callbacks were taken from their queue, and so after they were deferred.
@@ -26,6 +27,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 pub(crate) use queue::Head;
@@ -84,6 +86,11 @@ thread_local! {
     static RUNNING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Whether the calling thread is running a callback.
+pub(crate) fn is_running() -> bool {
+    RUNNING.get()
+}
+
 impl Batches {
     const fn new() -> Self {
         let state = State { waiting: VecDeque::new(), running: Vec::new(), count: 0, wish: Wish::Nothing };
@@ -105,6 +112,11 @@ impl State {
 
     fn len(&self) -> usize {
         self.waiting.iter().map(|batch| batch.callbacks.len()).sum()
+    }
+
+    /// What the oldest batch waits for, if that is none of those after number `last`.
+    fn oldest(&self, last: u64) -> Option<u64> {
+        self.waiting.front().filter(|batch| batch.number <= last).map(|batch| batch.target)
     }
 
     /// Takes the oldest batch, to run it, if `wanted` says so.
@@ -147,6 +159,10 @@ impl Domain {
     /// `callback` must be valid, and nobody else's until it is run, which another thread may do.
     #[inline]
     pub(crate) unsafe fn enqueue(&'static self, callback: NonNull<Head>) {
+        if !self.callbacks.queues.exist() {
+            // Forks have to know of the domain before there is a callback that is not theirs.
+            self.prepare();
+        }
         // SAFETY: the caller's promise.
         match unsafe { self.callbacks.queues.push(callback) } {
             Some(number) if number % BATCH > 1 => {}
@@ -157,16 +173,14 @@ impl Domain {
     /// There is a first callback in a queue again, or there are enough for a batch, or there is no queue.
     #[cold]
     fn has_queued(&'static self, number: Option<usize>, callback: NonNull<Head>) {
-        self.prepare();
         let batches = &*self.callbacks.batches;
         match number {
             None => {
-                let target = self.target();
-                batches.lock().add(Chain::of(callback), target);
+                self.collect(&mut batches.lock(), || Chain::of(callback));
             }
             Some(number) if number % BATCH == 1 => return batches.is_first(),
             Some(_) if batches.has_worker() => batches.is_full(),
-            Some(_) => self.collect(self.callbacks.queues.take_here()),
+            Some(_) => self.collect(&mut batches.lock(), || self.callbacks.queues.take_here()),
         }
         if !held::put_off() {
             self.help_in_turn(number.unwrap_or(0));
@@ -175,17 +189,19 @@ impl Domain {
 
     /// What a thread does for the domain that has put callbacks into it, unless it is running some.
     pub(super) fn help_in_turn(&'static self, queued: usize) {
-        if !RUNNING.get() {
+        // A callback that panics here while a value is dropped by another panic would end the process.
+        if !RUNNING.get() && !thread::panicking() {
             self.help();
             self.throttle(queued);
         }
     }
 
-    /// Makes a batch of callbacks.
-    fn collect(&'static self, callbacks: Chain) {
+    /// Makes a batch of the callbacks that `take` takes from a queue.
+    fn collect(&'static self, state: &mut State, take: impl FnOnce() -> Chain) {
+        let callbacks = take();
         // After the callbacks were taken.
         let target = self.target();
-        self.callbacks.batches.lock().add(callbacks, target);
+        state.add(callbacks, target);
     }
 
     /// Without a worker: runs what is ready, after an attempt to make it so.
@@ -249,17 +265,19 @@ impl Domain {
     pub fn barrier(&'static self) {
         assert!(!RUNNING.get(), "a callback cannot wait for all callbacks, as it is one of them");
         let batches = &*self.callbacks.batches;
-        for callbacks in self.callbacks.queues.take_all() {
-            match callbacks {
-                Ok(callbacks) => self.collect(callbacks),
+        for cpu in self.callbacks.queues.not_empty() {
+            let mut state = batches.lock();
+            match self.callbacks.queues.take(cpu) {
+                Ok(callbacks) => self.collect(&mut state, || callbacks),
                 Err(error) => panic!("callbacks cannot be taken from the queue of a CPU: {error}"),
             }
         }
         let last = batches.lock().count;
         let mut panic: Option<Box<dyn Any + Send>> = None;
         loop {
-            let Some(batch) = batches.lock().take(|batch| batch.number <= last) else { break };
-            self.reach(batch.target);
+            let Some(target) = batches.lock().oldest(last) else { break };
+            self.reach(target);
+            let Some(batch) = batches.lock().take(|batch| batch.target <= target) else { continue };
             panic = panic.or(catch_unwind(AssertUnwindSafe(|| self.run(batch))).err());
         }
         let mut state = batches.lock();

@@ -34,7 +34,7 @@ impl Head {
     }
 }
 
-/// What the last callback leads to: number 0. In memory that could be written to, as sections and their portable form load from it atomically.
+/// What the last callback leads to: number 0. In a cell, as the slow path loads by atomics, which want what can be written.
 struct Bottom(UnsafeCell<Head>);
 
 // SAFETY: it is never written to.
@@ -98,6 +98,12 @@ impl Queues {
         unsafe { self.0.replace(LazyPerCpu::new(empty)) };
     }
 
+    /// Whether they are made.
+    #[inline]
+    pub(super) fn exist(&self) -> bool {
+        self.0.existing().is_some()
+    }
+
     /// Puts a callback into the running CPU's queue; its number there, or `None` if there is no memory for queues.
     ///
     /// # Safety
@@ -115,17 +121,18 @@ impl Queues {
         Chain(self.0.existing().map_or(bottom(), |queues| take(queues, bottom())))
     }
 
-    /// Takes what is in each CPU's queue, one after the other. Empty ones cost a look; the others interrupt their CPU, if it runs this
-    /// process.
-    pub(super) fn take_all(&self) -> impl Iterator<Item = Result<Chain, ExclusiveError>> + '_ {
-        let queues = self.0.existing();
-        self.tops().filter(|(_, top)| *top != bottom()).filter_map(move |(cpu, _)| {
-            let take = |queue: &mut Queue| {
-                // SAFETY: an aligned word; atomic, because others look at it (see `tops`).
-                unsafe { AtomicPtr::from_ptr(&raw mut queue.top) }.swap(bottom(), Ordering::Relaxed)
-            };
-            Some(queues?.exclusive(cpu, take).map(Chain))
-        })
+    /// The CPUs in whose queues there is something. To look costs them nothing.
+    pub(super) fn not_empty(&self) -> impl Iterator<Item = u32> + '_ {
+        self.tops().filter(|(_, top)| *top != bottom()).map(|(cpu, _)| cpu)
+    }
+
+    /// Takes what is in a CPU's queue. Interrupts the CPU, if it runs this process.
+    pub(super) fn take(&self, cpu: u32) -> Result<Chain, ExclusiveError> {
+        let take = |queue: NonNull<Queue>| {
+            // SAFETY: an aligned word of a slot that is ours; atomic, because others look at it (see `tops`).
+            unsafe { AtomicPtr::from_ptr(&raw mut (*queue.as_ptr()).top) }.swap(bottom(), Ordering::Relaxed)
+        };
+        self.0.existing().map_or(Ok(bottom()), |queues| queues.exclusive_item(cpu, take)).map(Chain)
     }
 
     /// Whether all queues are empty.

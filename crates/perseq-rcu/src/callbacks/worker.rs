@@ -9,7 +9,7 @@
 use std::io;
 use std::sync::PoisonError;
 use std::sync::atomic::{Ordering, fence};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
 use std::time::Duration;
 
 use super::{AssertUnwindSafe, Batches, catch_unwind};
@@ -81,7 +81,8 @@ impl Batches {
     }
 }
 
-/// A thread that runs the callbacks of a domain, so that those who defer them do not. Dropped, it is stopped and joined.
+/// A thread that runs the callbacks of a domain, so that those who defer them do not. Dropped, it is stopped and joined (or
+/// only stopped, if a callback drops it that it runs itself).
 ///
 /// It runs callbacks a few milliseconds after they were deferred, sooner if there are many. What it has not run when it is stopped is run
 /// by it before it ends. In the child of a fork there is no worker.
@@ -138,9 +139,11 @@ impl Drop for Worker {
             return;
         }
         self.domain.callbacks.batches.wish(Wish::Stop);
-        // Panics of callbacks are caught; the worker has none of its own.
-        let _ = thread.join();
-        self.domain.callbacks.batches.worker.store(NONE, Ordering::Relaxed);
+        // Dropped by a callback of its own it ends by itself.
+        if thread.thread().id() != thread::current().id() {
+            // Panics of callbacks are caught; the worker has none of its own.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -161,6 +164,7 @@ impl Domain {
             // A panic of a callback was told by the panic hook, and is nobody else's business here.
             let _ = catch_unwind(AssertUnwindSafe(|| self.barrier()));
         }
+        batches.worker.store(NONE, Ordering::Relaxed);
     }
 
     fn nothing_to_do(&self) -> bool {

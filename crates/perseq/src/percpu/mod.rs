@@ -434,7 +434,20 @@ impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
         })
     }
 
-    /// [`exclusive`](Self::exclusive) without a reference, for items whose words other threads read meanwhile.
+    /// [`exclusive`](Self::exclusive) without a reference, for items of which other threads read words meanwhile, through
+    /// [`item`](Self::item): to make a reference to such an item would be a data race.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn exclusive_item<R>(
+        &self,
+        index: u32,
+        f: impl FnOnce(NonNull<T>) -> R,
+    ) -> Result<R, ExclusiveError> {
+        self.exclusive_ptr(index, Change::Several, f)
+    }
+
+    /// [`exclusive_item`](Self::exclusive_item), for changes of each kind.
     pub(crate) fn exclusive_ptr<R>(
         &self,
         index: u32,

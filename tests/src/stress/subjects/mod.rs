@@ -4,6 +4,7 @@ mod collections;
 mod locks;
 mod metrics;
 mod ops;
+mod rcu;
 mod shared;
 mod sums;
 mod unprotected;
@@ -18,6 +19,7 @@ use self::ops::CountingOps;
 use self::vectors::Vectors;
 use super::Subject;
 use crate::structures::{CidTally, Gauge, SlowTally, Tally};
+pub use rcu::{Torture, Way};
 pub use shared::{Readings, UnfencedReadings};
 pub use unprotected::{Misplaced, Strayed, TornLocks, Trespassed, Unfenced, Unprotected};
 
