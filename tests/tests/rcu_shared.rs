@@ -1,10 +1,20 @@
 //! RCU across processes: members that come, read, fork, execute, are killed; and files that are no domain.
 #![cfg(all(target_os = "linux", not(miri)))]
 
+#[path = "rcu_shared/crowd.rs"]
+mod crowd;
+#[path = "rcu_shared/descriptors.rs"]
+mod descriptors;
+#[path = "rcu_shared/forbidden.rs"]
+mod forbidden;
 #[path = "rcu_shared/hazard.rs"]
 mod hazard;
+#[path = "rcu_shared/litmus.rs"]
+mod litmus;
 #[path = "rcu_shared/storm.rs"]
 mod storm;
+#[path = "rcu_shared/turns.rs"]
+mod turns;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -18,6 +28,7 @@ use perseq_rcu::GraceError;
 use perseq_rcu::shared::{SharedDomain, SharedError};
 use perseq_tests::child;
 use perseq_tests::limit::{Limit, eventually};
+use rustix::mm::{MapFlags, ProtFlags};
 
 /// One test at a time: a fork joins every domain of its parent, and those of other tests are full then.
 fn alone(time: u64, what: &'static str) -> (MutexGuard<'static, ()>, Limit) {
@@ -48,6 +59,17 @@ impl Forked {
     fn kill(&self) {
         // SAFETY: a child that was not waited for yet.
         unsafe { libc::kill(self.0, libc::SIGKILL) };
+    }
+
+    /// Whether it has not ended yet.
+    fn is_running(&self) -> bool {
+        // SAFETY: a child of ours, which is left to be waited for if it has ended.
+        unsafe {
+            let mut ended: libc::siginfo_t = std::mem::zeroed();
+            let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            libc::waitid(libc::P_PID, self.0.cast_unsigned(), &raw mut ended, options) == 0
+                && ended.si_pid() == 0
+        }
     }
 
     /// Its exit status; a signal is negative.
@@ -87,6 +109,19 @@ impl Signal {
 
     fn wait(&self) {
         (&self.0).read_exact(&mut [0]).expect("somebody who writes");
+    }
+}
+
+/// A `T` of zeros in memory that this process and its children share.
+///
+/// Zeros must be a `T`, which is atomic throughout.
+fn shared<T: Sync>() -> &'static T {
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new mapping of zeros, which stays until the end.
+    unsafe {
+        let at =
+            rustix::mm::mmap_anonymous(std::ptr::null_mut(), size_of::<T>(), protection, MapFlags::SHARED);
+        &*at.expect("memory").cast::<T>()
     }
 }
 
@@ -194,7 +229,9 @@ fn a_child_for_which_there_is_no_room_panics_when_it_reads() {
         let message = panicked.unwrap_err();
         let message = message.downcast_ref::<&str>().unwrap();
         assert!(message.contains("no member"), "{message}");
-        assert!(matches!(SharedDomain::join(domain), Err(SharedError::Full(1) | SharedError::Io(..))));
+        assert!(matches!(SharedDomain::join(domain), Err(SharedError::Full(1))));
+        // It may not take it that readers of others have left.
+        assert_eq!(domain.synchronize(), Err(GraceError::NotAMember));
     });
     assert_eq!(child.wait(), 0);
     domain.synchronize_within(LATER).unwrap();

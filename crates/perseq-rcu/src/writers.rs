@@ -23,6 +23,8 @@ pub enum GraceError {
     Fence(FenceError),
     /// CPUs cannot be made to execute a barrier for all processes: the error number of membarrier(2).
     Membarrier(i32),
+    /// This process is the child of a fork that could not become a member of the shared domain.
+    NotAMember,
     /// Readers have not left in time.
     Stalled(Stall),
 }
@@ -35,6 +37,10 @@ impl fmt::Display for GraceError {
                 let error = std::io::Error::from_raw_os_error(*errno);
                 write!(f, "there can be no grace period across processes: membarrier(2): {error}")
             }
+            Self::NotAMember => f.write_str(
+                "there can be no grace period: this process was forked, and is no member of the shared domain: make it with room for \
+                 more processes",
+            ),
             Self::Stalled(stall) => stall.fmt(f),
         }
     }

@@ -7,9 +7,8 @@ use std::time::Duration;
 use perseq_rcu::shared::{Offset, Region, SharedDomain};
 use perseq_tests::child;
 use perseq_tests::skip::say;
-use rustix::mm::{MapFlags, ProtFlags};
 
-use super::{Forked, LATER, alone};
+use super::{Forked, LATER, alone, shared};
 
 /// What is not to be read.
 const POISON: u64 = 0xdead_dead_dead_dead;
@@ -27,16 +26,9 @@ struct Memory {
 
 impl Memory {
     fn new() -> (&'static Self, Region) {
-        let (len, protection) = (size_of::<Self>(), ProtFlags::READ | ProtFlags::WRITE);
-        // SAFETY: a new mapping, of zeros, which are a `Memory`; it stays until the end.
-        let memory = unsafe {
-            rustix::mm::mmap_anonymous(std::ptr::null_mut(), len, protection, MapFlags::SHARED)
-                .unwrap()
-                .cast::<Self>()
-        };
-        let base = NonNull::new(memory.cast()).unwrap();
-        // SAFETY: as above.
-        unsafe { (&*memory, Region::new(base, len)) }
+        let memory: &Self = shared();
+        // SAFETY: it stays until the end.
+        (memory, unsafe { Region::new(NonNull::from(memory).cast(), size_of::<Self>()) })
     }
 
     fn read(&self, domain: &'static SharedDomain, region: Region) {

@@ -7,10 +7,10 @@
 //! `membarrier_switch_mm`, found on 6.18). So a process that has registered sends a child over all CPUs: the child has a map of its own,
 //! and whatever runs there next finds another one than before.
 
-use std::io;
+use std::mem::MaybeUninit;
+use std::{io, ptr};
 
 use perseq_abi::membarrier::{Error, global};
-use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::SharedError;
 
@@ -33,27 +33,45 @@ pub(super) fn everywhere() -> Result<(), i32> {
     })
 }
 
+/// The words of a set of CPUs, as large as the kernel's.
+const WORDS: usize = 8192 / usize::BITS as usize;
+
 /// Runs a process with a memory map of its own on every CPU, one after the other.
 fn visit_all() -> io::Result<()> {
     let cpus = perseq::cpu::possible();
-    // SAFETY: as fork(2), without the handlers, and without a signal at the child's end: the program has none of its doing. The child
-    // makes bare system calls only, and ends.
-    let child = unsafe { libc::syscall(libc::SYS_clone, 0_usize, 0_usize, 0_usize, 0_usize, 0_usize) };
-    match libc::pid_t::try_from(child) {
-        Ok(0) => {
-            for cpu in 0..cpus {
-                let mut there = CpuSet::new();
-                if (cpu as usize) < CpuSet::MAX_CPU {
-                    there.set(cpu as usize);
-                    // Where it may not go (offline, another cpuset), no thread of this process is either.
-                    let _ = sched_setaffinity(None, &there);
-                }
-            }
+    let child = without_signals(|| {
+        // SAFETY: as fork(2), without the handlers, and without a signal at the child's end: the program has none of its doing. The
+        // child makes bare system calls only, and ends; no signal handler of the program's runs in it.
+        let child = unsafe { libc::syscall(libc::SYS_clone, 0_usize, 0_usize, 0_usize, 0_usize, 0_usize) };
+        if child == 0 {
+            (0..cpus).for_each(visit);
             // SAFETY: ends this process, and runs nothing of the program's.
             unsafe { libc::_exit(0) }
         }
-        Ok(child) if child > 0 => wait_for(child),
-        _ => Err(io::Error::last_os_error()),
+        libc::pid_t::try_from(child).ok().filter(|child| *child > 0).ok_or_else(io::Error::last_os_error)
+    });
+    wait_for(child?)
+}
+
+/// Goes to a CPU. Where it may not go (offline, another cpuset), no thread of this process is either.
+fn visit(cpu: u32) {
+    let mut there = [0_usize; WORDS];
+    if let Some(word) = there.get_mut((cpu / usize::BITS) as usize) {
+        *word = 1 << (cpu % usize::BITS);
+    }
+    // SAFETY: the kernel reads the set.
+    unsafe { libc::syscall(libc::SYS_sched_setaffinity, 0, size_of_val(&there), there.as_ptr()) };
+}
+
+fn without_signals<R>(f: impl FnOnce() -> R) -> R {
+    let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    // SAFETY: `sigfillset` initialises `all`; with valid arguments `pthread_sigmask` does not fail, and initialises `before`.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        let result = f();
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
+        result
     }
 }
 
@@ -61,7 +79,7 @@ fn visit_all() -> io::Result<()> {
 fn wait_for(child: libc::pid_t) -> io::Result<()> {
     loop {
         // SAFETY: no status is asked for.
-        if unsafe { libc::waitpid(child, std::ptr::null_mut(), libc::__WALL) } >= 0 {
+        if unsafe { libc::waitpid(child, ptr::null_mut(), libc::__WALL) } >= 0 {
             return Ok(());
         }
         match io::Error::last_os_error() {

@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use super::SharedError;
@@ -99,6 +99,7 @@ pub(super) fn format(file: &File, shape: Shape) -> Result<(), SharedError> {
         return Err(SharedError::Members(shape.members));
     }
     file.set_len(shape.len() as u64).map_err(|error| SharedError::Io("ftruncate(2)", error))?;
+    allocate(file, shape).map_err(|error| SharedError::Io("fallocate(2)", error.into()))?;
     let map = map(file, shape)?;
     let header = map.header();
     header.version.store(VERSION, Ordering::Relaxed);
@@ -106,6 +107,21 @@ pub(super) fn format(file: &File, shape: Shape) -> Result<(), SharedError> {
     header.members.store(shape.members, Ordering::Relaxed);
     header.magic.store(MAGIC, Ordering::Release);
     map.unmap();
+    Ok(())
+}
+
+/// Has the file system find room for what is used of the file: otherwise members would be killed by SIGBUS where there is none.
+fn allocate(file: &File, shape: Shape) -> rustix::io::Result<()> {
+    let in_stripe = shape.members as usize * size_of::<Apart<[Counts; 2]>>();
+    let stripes = (0..shape.cpus as usize).map(|cpu| (shape.stripes() + cpu * STRIPE, in_stripe));
+    for (at, len) in std::iter::once((0, shape.stripes())).chain(stripes) {
+        let allocate = || rustix::fs::fallocate(file, FallocateFlags::empty(), at as u64, len as u64);
+        match rustix::io::retry_on_intr(allocate) {
+            // This file system cannot promise anything.
+            Err(rustix::io::Errno::OPNOTSUPP) => return Ok(()),
+            result => result?,
+        }
+    }
     Ok(())
 }
 
@@ -179,7 +195,7 @@ impl Map {
         (0..map.shape.cpus).map(move |cpu| map.counts(member, phase, cpu))
     }
 
-    fn unmap(self) {
+    pub(super) fn unmap(self) {
         // SAFETY: the whole of a mapping that nobody uses any more. That does not fail.
         let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.shape.len()) };
     }

@@ -21,58 +21,49 @@
 //!
 //! Invariant: row `n` is written to by the process that holds the lock on byte `n` of the file, and is of no reader when that lock is taken.
 //!
-//! Members trust each other: each can write to the memory, and hold up or deceive the others.
+//! Members trust each other: each can write to the memory, and hold up or deceive the others. One that is stopped (SIGSTOP, a debugger) or dumps
+//! core holds up writers as long as it has readers inside, or has phases to itself.
 //!
 //! # Forks
 //! The child of a fork is no longer the member that its parent is. It joins as another, in the handler of the fork; if there is no room for
-//! it, reading panics in it. Guards that it has taken along protect nothing, and are dropped into memory of its own. A child that
-//! was forked past the handlers (`vfork`, a bare system call) must exec or exit.
+//! it, or no `/proc`, reading panics in it, and there are no grace periods. Guards that it has taken along protect nothing, and are dropped
+//! into memory of its own. A child that was forked past the handlers (`vfork`, a bare system call) must exec or exit.
+//!
+//! # Descriptors
+//! A domain has two of this process's file descriptors, which are close-on-exec. A program that closes all it has (closefrom(3)) remains a
+//! member; but it cannot tell any more which others are gone, so its writers wait for readers of the dead until another member's writer has
+//! found them, and its children are no members.
 
 mod barrier;
 mod error;
 mod layout;
 mod locks;
+mod member;
 mod offset;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use perseq::fork::InChild;
+use perseq::fork::{InChild, held_off};
 
 use crate::anew::Anew;
-use crate::counts::{Beside, Counted, Counts, enter, leave};
+use crate::counts::{Counted, Counts, enter, leave};
 use crate::grace;
 use crate::stall::{Balance, Balanced, Stall};
 use crate::writers::{GraceError, GraceState, Writers};
 pub use error::SharedError;
-use layout::{Map, Row, SHIFT, Shape};
+use layout::{SHIFT, Shape};
+use locks::Own;
+use member::{Place, claim, clear};
 pub use offset::{Offset, OutOfRegion, Region};
 
 type Phase = crate::counts::Phase<SharedDomain>;
-
-/// What a reader needs, in one place.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    map: Map,
-    member: u32,
-    /// The row of this process.
-    row: &'static Row,
-    /// Its counts of phase 0 on CPU 0, and which phase new readers take.
-    counts: NonNull<Counts>,
-    current: &'static AtomicU32,
-}
-
-// SAFETY: references, and an address of memory that sections of this process add to, and that stays.
-unsafe impl Send for Place {}
-// SAFETY: as above.
-unsafe impl Sync for Place {}
 
 /// A domain whose readers and writers are in several processes. See the [module](self).
 ///
@@ -91,8 +82,10 @@ unsafe impl Sync for Place {}
 /// ```
 #[derive(Debug)]
 pub struct SharedDomain {
-    /// A description of the file that no other process has, but the child of a fork for a moment.
-    file: File,
+    /// For others to join by.
+    handed: File,
+    /// What no other process has, but the child of a fork for a moment.
+    own: Own,
     /// `None` in a child that could not join.
     place: Anew<Option<Place>>,
     /// Members' barriers reach this process.
@@ -148,7 +141,7 @@ impl SharedDomain {
     /// # Errors
     /// [`SharedError`].
     pub fn memfd(members: u32) -> Result<&'static Self, SharedError> {
-        Self::join(layout::memfd(Shape { cpus: perseq::cpu::possible(), members })?)
+        Self::join_by(layout::memfd(Shape { cpus: perseq::cpu::possible(), members })?)
     }
 
     /// Makes a domain in a new file, which only this user may open, and joins it. On a file system in memory, for instance below `/dev/shm`.
@@ -158,10 +151,16 @@ impl SharedDomain {
     /// # Errors
     /// [`SharedError`]; an existing file is one.
     pub fn create(path: impl AsRef<Path>, members: u32) -> Result<&'static Self, SharedError> {
+        let path = path.as_ref();
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(|error| SharedError::Io("open(2)", error))?;
-        layout::format(&file, Shape { cpus: perseq::cpu::possible(), members })?;
-        Self::join_own(file)
+        let shape = Shape { cpus: perseq::cpu::possible(), members };
+        let created = layout::format(&file, shape).and_then(|()| Self::join_by(file));
+        if created.is_err() {
+            // It is of no use to anybody, and in the way of another attempt.
+            let _ = fs::remove_file(path);
+        }
+        created
     }
 
     /// Joins the domain in a file.
@@ -170,10 +169,10 @@ impl SharedDomain {
     /// [`SharedError`].
     pub fn open(path: impl AsRef<Path>) -> Result<&'static Self, SharedError> {
         let file = OpenOptions::new().read(true).write(true).open(path);
-        Self::join_own(file.map_err(|error| SharedError::Io("open(2)", error))?)
+        Self::join_by(file.map_err(|error| SharedError::Io("open(2)", error))?)
     }
 
-    /// Joins the domain that `file` is. It is opened anew, through `/proc`, as each member needs a description of its own.
+    /// Joins the domain that `file` is. It is opened anew, through `/proc`; the caller may close it.
     ///
     /// # Errors
     /// [`SharedError`].
@@ -181,30 +180,42 @@ impl SharedDomain {
         Self::open(format!("/proc/self/fd/{}", file.as_fd().as_raw_fd()))
     }
 
-    fn join_own(file: File) -> Result<&'static Self, SharedError> {
-        let shape = layout::look(&file)?;
-        let map = layout::map(&file, shape)?;
-        let place = claim(&file, map).ok_or(SharedError::Full(shape.members))?;
+    fn join_by(handed: File) -> Result<&'static Self, SharedError> {
+        let shape = layout::look(&handed)?;
         let reached = barrier::register()?;
-        let domain = Box::leak(Box::new(Self {
-            file,
-            place: Anew::new(Some(place)),
-            reached,
-            writers: Writers::new(),
-            judge: Anew::new(Mutex::new(())),
-            switching: AtomicBool::new(false),
-            forks: AtomicU32::new(0),
-            next: AtomicPtr::new(ptr::null_mut()),
-        }));
         IN_CHILD.register();
+        let room = Box::<Self>::new_uninit();
+        // A child that came in between would have a description that is not known to be its parent's.
+        held_off(|| {
+            let own = Own::of(&handed)?;
+            let place = claim(&own, shape)?;
+            Ok(Self::link(Box::leak(Box::write(
+                room,
+                Self {
+                    handed,
+                    own,
+                    place: Anew::new(Some(place)),
+                    reached,
+                    writers: Writers::new(),
+                    judge: Anew::new(Mutex::new(())),
+                    switching: AtomicBool::new(false),
+                    forks: AtomicU32::new(0),
+                    next: AtomicPtr::new(ptr::null_mut()),
+                },
+            ))))
+        })
+    }
+
+    /// Has children of this process join as well.
+    fn link(domain: &'static mut Self) -> &'static Self {
         let this = ptr::from_mut(domain);
-        // SAFETY: just leaked.
+        // SAFETY: it is `'static`, and was the caller's alone.
         let domain: &'static Self = unsafe { &*this };
         let mut first = DOMAINS.load(Ordering::Relaxed);
         loop {
             domain.next.store(first, Ordering::Relaxed);
             match DOMAINS.compare_exchange(first, this, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return Ok(domain),
+                Ok(_) => return domain,
                 // There are only so many domains.
                 Err(newer) => first = newer,
             }
@@ -215,7 +226,7 @@ impl SharedDomain {
     /// [`Domain::read`](crate::Domain::read). Wait-free; async-signal-safe.
     ///
     /// # Panics
-    /// In the child of a fork, if the domain had no room for a further member.
+    /// In the child of a fork that could not become a member.
     #[inline]
     #[track_caller]
     pub fn read(&'static self) -> SharedGuard {
@@ -226,7 +237,8 @@ impl SharedDomain {
     /// handlers, and not to be called by a reader.
     ///
     /// # Errors
-    /// [`GraceError::Membarrier`]: membarrier(2) is forbidden to this process.
+    /// [`GraceError::Membarrier`]: membarrier(2) is forbidden to this process. [`GraceError::NotAMember`]: it is the child of a fork that could
+    /// not become a member.
     pub fn synchronize(&'static self) -> Result<(), GraceError> {
         self.writers.reach(self, self.writers.sequence().target(), None)
     }
@@ -269,13 +281,13 @@ impl SharedDomain {
     /// The phase that new readers take.
     #[inline]
     fn phase(&self) -> Phase {
-        match (&*self.place, self.reached) {
-            (Some(place), true) => {
-                let current = place.current.load(Ordering::Relaxed) as usize & 1;
-                // SAFETY: counts of this process in the mapping, which stays until no thread of it is left.
-                unsafe { Phase::at(place.counts.as_ptr().wrapping_add(current).cast()) }
-            }
-            _ => self.absent(0),
+        let Some(place) = &*self.place else { return self.absent(0) };
+        let current = place.current.load(Ordering::Relaxed) as usize & 1;
+        if self.reached {
+            // SAFETY: counts of this process in the mapping, which stays until no thread of it is left.
+            unsafe { Phase::at(place.counts.as_ptr().wrapping_add(current).cast()) }
+        } else {
+            self.absent(current)
         }
     }
 
@@ -297,12 +309,28 @@ impl SharedDomain {
             return true;
         }
         let _judging = self.judge.lock().unwrap_or_else(PoisonError::into_inner);
-        if !locks::try_lock(&self.file, member) {
+        // Who cannot tell must take it for alive.
+        if !self.own.is_ours(place.member) || !self.own.try_judge(member) {
             return true;
         }
         clear(place.map, member);
-        locks::unlock(&self.file, member);
+        self.own.give_back(member);
         false
+    }
+
+    /// Whether all readers of a row have left a phase, or are gone.
+    fn has_left(&self, place: Place, member: u32, phase: usize) -> bool {
+        let Some(row) = place.map.row(member) else { return true };
+        // SAFETY: rows stay as long as the mapping, and are changed by sections, or while nobody counts.
+        let left = |counts| unsafe { Counts::left(counts) };
+        // SAFETY: as above.
+        let entered = |counts| unsafe { Counts::entered(counts) };
+        let beside = &row.beside.0[phase];
+        let each = || place.map.each(member, phase).map(<*mut Counts>::cast_const);
+        grace::balanced(
+            || each().map(left).fold(beside.left(), u64::wrapping_add),
+            || each().map(entered).fold(beside.entered(), u64::wrapping_add),
+        ) || !self.is_alive(place, member)
     }
 
     /// Joins anew. Async-signal-safe.
@@ -313,9 +341,9 @@ impl SharedDomain {
         self.forks.store(self.forks.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         self.switching.store(false, Ordering::Relaxed);
         let old = *self.place;
-        // The parent's description is given up here, so that it is the parent's alone.
-        let again = reopen(&self.file).and_then(|()| layout::map(&self.file, old?.map.shape).ok());
-        let place = again.and_then(|map| claim(&self.file, map));
+        // The parent's description is given up here, by the descriptor and by the map, so that it is the parent's alone.
+        let again = old.filter(|old| self.own.renew(&self.handed, old.member));
+        let place = again.and_then(|old| claim(&self.own, old.map.shape).ok());
         // SAFETY: the caller's promise.
         unsafe {
             self.writers.begin_anew();
@@ -329,63 +357,9 @@ impl SharedDomain {
 }
 
 impl AsFd for SharedDomain {
-    /// The file of the domain, for [`join`](SharedDomain::join) in another process.
+    /// The file of the domain, for [`join`](SharedDomain::join) in another process, which may keep it for as long as it likes.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
-    }
-}
-
-/// Opens a file anew, under the same number, or else closes it. Async-signal-safe.
-fn reopen(file: &File) -> Option<()> {
-    let number = file.as_raw_fd().cast_unsigned();
-    let mut path = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0";
-    let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
-    let mut rest = number;
-    for at in (14..14 + digits).rev() {
-        path[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    // SAFETY: the path ends in zeros. The new description takes the place of the old, whose owner knows it by its number.
-    unsafe {
-        let opened = libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC);
-        if opened < 0 {
-            // Nobody may take it for the parent's.
-            let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
-            libc::dup3(null, file.as_raw_fd(), libc::O_CLOEXEC);
-            libc::close(null);
-            return None;
-        }
-        let moved = libc::dup3(opened, file.as_raw_fd(), libc::O_CLOEXEC);
-        libc::close(opened);
-        (moved >= 0).then_some(())
-    }
-}
-
-/// Takes a row whose member is gone. Async-signal-safe.
-fn claim(file: &File, map: Map) -> Option<Place> {
-    // Twice, as writers lock rows of the dead for a moment.
-    let member = (0..2).flat_map(|_| 0..map.shape.members).find(|&member| locks::try_lock(file, member))?;
-    clear(map, member);
-    let row = map.row(member)?;
-    row.process.store(process::id(), Ordering::Relaxed);
-    map.header().used.fetch_max(member + 1, Ordering::SeqCst);
-    Some(Place {
-        map,
-        member,
-        row,
-        counts: NonNull::new(map.counts(member, 0, 0))?,
-        current: &map.header().current.0,
-    })
-}
-
-/// Clears the counts of a member, whose lock the caller has.
-fn clear(map: Map, member: u32) {
-    if let Some(row) = map.row(member) {
-        row.beside.0.iter().for_each(Beside::clear);
-    }
-    for counts in (0..2).flat_map(|phase| map.each(member, phase)) {
-        // SAFETY: in the mapping, and nobody counts there: the member is gone, or has no readers yet.
-        unsafe { Counts::clear(counts) };
+        self.handed.as_fd()
     }
 }
 
@@ -396,7 +370,8 @@ impl Counted for SharedDomain {
     fn enter_beside(&'static self, phase: Phase) -> Phase {
         let Some(place) = *self.place else {
             panic!(
-                "this process was forked, and is no member of the shared domain: make it with room for more processes"
+                "this process was forked, and is no member of the shared domain: make it with room for more processes, and leave \
+                 its descriptors and /proc where they are"
             );
         };
         let index = self.index_of(place, phase).unwrap_or(0);
@@ -417,6 +392,9 @@ impl grace::Readers for SharedDomain {
     type Error = GraceError;
 
     fn barrier(&self) -> Result<(), GraceError> {
+        if self.place.is_none() {
+            return Err(GraceError::NotAMember);
+        }
         // For readers that are counted beside.
         fence(Ordering::SeqCst);
         barrier::everywhere().map_err(GraceError::Membarrier)
@@ -424,21 +402,8 @@ impl grace::Readers for SharedDomain {
 
     fn is_empty(&self, phase: usize) -> bool {
         let Some(place) = *self.place else { return true };
-        // SAFETY: rows stay as long as the mapping, and are changed by sections, or while nobody counts.
-        let left = |counts| unsafe { Counts::left(counts) };
-        // SAFETY: as above.
-        let entered = |counts| unsafe { Counts::entered(counts) };
-        let map = place.map;
         // Members that have come since the barrier have no readers of before.
-        (0..map.header().used.load(Ordering::Relaxed)).all(|member| {
-            let Some(row) = map.row(member) else { return true };
-            let beside = &row.beside.0[phase];
-            let each = || map.each(member, phase).map(<*mut Counts>::cast_const);
-            grace::balanced(
-                || each().map(left).fold(beside.left(), u64::wrapping_add),
-                || each().map(entered).fold(beside.entered(), u64::wrapping_add),
-            ) || !self.is_alive(place, member)
-        })
+        (0..place.map.header().used.load(Ordering::Relaxed)).all(|member| self.has_left(place, member, phase))
     }
 
     fn current(&self) -> usize {
@@ -448,7 +413,8 @@ impl grace::Readers for SharedDomain {
     fn switch_to(&self, phase: usize) {
         let Some(place) = *self.place else { return };
         if !self.switching.load(Ordering::Relaxed) {
-            if !locks::try_lock(&self.file, locks::SWITCH) {
+            // Who has no description any more does without, and goes round in its own pace.
+            if !self.own.is_ours(place.member) || !self.own.try_take(locks::SWITCH).unwrap_or(false) {
                 return;
             }
             self.switching.store(true, Ordering::Relaxed);
@@ -458,7 +424,7 @@ impl grace::Readers for SharedDomain {
 
     fn let_go(&self) {
         if self.switching.swap(false, Ordering::Relaxed) {
-            locks::unlock(&self.file, locks::SWITCH);
+            self.own.give_back(locks::SWITCH);
         }
     }
 }
@@ -470,6 +436,8 @@ impl Balanced for SharedDomain {
         let map = place.map;
         for member in 0..map.header().used.load(Ordering::Relaxed) {
             let Some(row) = map.row(member) else { continue };
+            // Clears that of a member that is gone, which may not have been found yet, as rows are looked at in turn.
+            let _ = (0..2).all(|phase| self.has_left(place, member, phase));
             let process = Some(row.process.load(Ordering::Relaxed));
             for phase in 0..2 {
                 for (cpu, counts) in (0..).zip(map.each(member, phase)) {

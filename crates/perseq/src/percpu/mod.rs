@@ -16,7 +16,7 @@ use core::ptr::NonNull;
 
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) use exclusive::prepare_for_fork;
-pub(crate) use exclusive::{Owned, generation};
+pub(crate) use exclusive::{Owned, generation, without_forks};
 #[cfg(feature = "model")]
 pub(crate) use gate::OPEN;
 pub(crate) use gate::{Change, Gate};
