@@ -67,7 +67,9 @@ fn poisoned(ways: &[Way], worker: bool, disturbances: &[Disturbance]) -> u64 {
     for torture in &tortures {
         let (replaced, periods) = (torture.replaced(), torture.domain.grace_periods());
         let name = (torture as &dyn Subject).name();
-        assert!(replaced > 0 && (periods > 0) == torture.waits(), "{name}: {replaced}, {periods}");
+        // Who polls may find no end where there was time for a few turns only.
+        let ended = if torture.waits() { periods > 0 || replaced < 100 } else { periods == 0 };
+        assert!(replaced > 0 && ended, "{name}: {replaced}, {periods}");
         say(format_args!("{name}: {replaced} replaced in {periods} grace periods"));
     }
     assert!(outcomes.iter().all(|outcome| outcome.expected > 0), "{outcomes:?}");
