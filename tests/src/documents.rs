@@ -8,3 +8,6 @@ struct Design;
 
 #[doc = include_str!("../../DEVELOPMENT.md")]
 struct Development;
+
+#[doc = include_str!("../../crates/perseq-rcu/README.md")]
+struct Rcu;
