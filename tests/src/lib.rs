@@ -4,12 +4,14 @@
 //! - [`stress`] runs structures under preemption, signals, migration, forks and the like, and tells their exact sums.
 //! - [`structures`] and [`words`] are the sequences that these and the model tests work on.
 //! - [`slow_path`] runs a test again with every sequence on its slow path.
+//! - [`forked`] is for memory that processes share.
 //! - [`child`], [`cpus`], [`limit`] and [`skip`] are what a test needs around that: a process of its own, a CPU, a time
 //!   limit, and a way to say that something it needs is missing.
 #![cfg(target_os = "linux")]
 
 pub mod child;
 pub mod cpus;
+pub mod forked;
 pub mod inject;
 pub mod limit;
 pub mod skip;

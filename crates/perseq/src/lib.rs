@@ -90,6 +90,8 @@ pub mod prometheus;
 pub mod registration;
 #[doc(hidden)]
 pub mod section;
+#[cfg(all(target_os = "linux", not(miri)))]
+pub mod shared;
 pub mod slice;
 mod sys;
 

@@ -74,6 +74,16 @@ pub(crate) fn quiesce(cpu: Option<u32>) -> Result<(), FenceError> {
     imp::fence(cpu, false)
 }
 
+/// Runs on `cpu` for a moment, if that is not where the thread runs: whatever process was in a section there is aborted when it goes on.
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(crate) fn be_on(cpu: u32) -> Result<(), FenceError> {
+    if crate::cpu::current() == cpu {
+        return Ok(());
+    }
+    let _errno = crate::sys::ErrnoKept::new();
+    visit::visit(cpu)
+}
+
 /// A full memory barrier on every CPU that runs a thread of this process, and here, by membarrier(2) alone, whether there are sections
 /// or not; says whether that could be had. The thread is never moved for it. Async-signal-safe.
 pub(crate) fn barrier_everywhere() -> bool {

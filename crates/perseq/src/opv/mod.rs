@@ -211,7 +211,7 @@ impl OpvError {
             Self::Fault { expected: true, .. } => libc::EAGAIN,
             Self::Slot(ExclusiveError::Reentrant(_)) => libc::EDEADLK,
             Self::Slot(ExclusiveError::Abandoned(_)) => libc::EOWNERDEAD,
-            Self::Slot(ExclusiveError::Fence(_)) => libc::EPERM,
+            Self::Slot(ExclusiveError::Fence(_) | ExclusiveError::NotAMember) => libc::EPERM,
         }
     }
 }

@@ -20,7 +20,7 @@ mod fork;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use super::gate::{Change, Gate, Refusal};
+use super::gate::{Change, Gate, Owners, Refusal, Threads};
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) use fork::prepare_for_fork;
 
@@ -43,9 +43,10 @@ pub(crate) fn generation() -> u32 {
 /// How long owner and fork wait for each other in one sleep, in milliseconds.
 const SLEEP: u32 = 10;
 
-/// The gate is owned by the calling thread until this is dropped.
-pub(crate) struct Owned<'g> {
+/// The gate is owned by the calling thread, as one of `owners`, until this is dropped.
+pub(crate) struct Owned<'g, O: Owners = Threads> {
     gate: &'g Gate,
+    owners: O,
     /// Dropped after `drop` has opened the gate. In a model, the run has signals held back, and forks do not matter.
     _counted: hooks::Real<Counted>,
     /// The thread that acquired it must give it back.
@@ -55,27 +56,38 @@ pub(crate) struct Owned<'g> {
 impl<'g> Owned<'g> {
     /// Acquires `gate` for the calling thread. Fencing the CPU is up to the caller. Async-signal-safe.
     pub(crate) fn acquire(gate: &'g Gate, change: Change) -> Result<Self, Refusal> {
-        Self::by(gate, |me| gate.acquire(me, change))
-    }
-
-    /// Acquires the gate of a slot that its owner abandoned.
-    pub(crate) fn acquire_abandoned(gate: &'g Gate) -> Option<Self> {
-        let acquire = |me| gate.acquire_abandoned(me).then_some(()).ok_or(Refusal::Closed);
-        Self::by(gate, acquire).ok()
-    }
-
-    fn by(gate: &'g Gate, acquire: impl FnOnce(u32) -> Result<(), Refusal>) -> Result<Self, Refusal> {
-        let counted = hooks::real(Counted::new);
-        hooks::step("close the gate");
-        acquire(sys::thread_id())?;
-        hooks::own(1);
-        Ok(Self { gate, _counted: counted, not_send: PhantomData })
+        Self::acquire_among(gate, Threads, change)
     }
 }
 
-impl Drop for Owned<'_> {
+impl<'g, O: Owners> Owned<'g, O> {
+    /// As [`acquire`](Owned::acquire), of a gate that any of `owners` may own.
+    pub(crate) fn acquire_among(gate: &'g Gate, owners: O, change: Change) -> Result<Self, Refusal> {
+        Self::by(gate, owners, |owners| gate.acquire(owners, change))
+    }
+
+    /// Acquires the gate of a slot that its owner abandoned.
+    pub(crate) fn acquire_abandoned(gate: &'g Gate, owners: O) -> Option<Self> {
+        let acquire = |owners: &O| gate.acquire_abandoned(owners).then_some(()).ok_or(Refusal::Closed);
+        Self::by(gate, owners, acquire).ok()
+    }
+
+    fn by(
+        gate: &'g Gate,
+        owners: O,
+        acquire: impl FnOnce(&O) -> Result<(), Refusal>,
+    ) -> Result<Self, Refusal> {
+        let counted = hooks::real(Counted::new);
+        hooks::step("close the gate");
+        acquire(&owners)?;
+        hooks::own(1);
+        Ok(Self { gate, owners, _counted: counted, not_send: PhantomData })
+    }
+}
+
+impl<O: Owners> Drop for Owned<'_, O> {
     fn drop(&mut self) {
-        self.gate.release();
+        self.gate.release(&self.owners);
         hooks::own(-1);
     }
 }

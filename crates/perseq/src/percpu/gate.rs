@@ -1,6 +1,6 @@
 //! The gate: the word at the head of a slot that says whether a sequence may pass, and who owns the slot if not.
 //!
-//! States: `CLOSED` (0: for ever, and what untouched memory holds), `OPEN` (1), `ABANDONED` (3), or owned: the owner's thread id
+//! States: `CLOSED` (0: for ever, and what untouched memory holds), `OPEN` (1), `ABANDONED` (3), or owned: the owner's id
 //! shifted left by one, plus [`SEVERAL`] if it changes the slot by more than one store, plus [`WAITERS`] if somebody sleeps until
 //! it opens.
 //!
@@ -35,13 +35,50 @@ const CLOSED: u32 = 0;
 pub(crate) const OPEN: u32 = 1;
 const ABANDONED: u32 = 3;
 const WAITERS: u32 = 1 << 31;
-/// Above every thread id, which Linux keeps below 2^22.
+/// Above every id.
 const SEVERAL: u32 = 1 << 30;
+/// An owner's id is below this; Linux keeps those of threads below 2^22.
+#[cfg_attr(not(all(target_os = "linux", not(miri))), allow(dead_code, reason = "there are threads only"))]
+pub(crate) const IDS: u32 = 1 << 29;
 
 /// How often a waiter looks before it sleeps; most owners are done by then.
 const SPINS: u32 = 200;
 /// How long a waiter sleeps before it looks whether the owner still exists, in milliseconds.
 const PATIENCE: u32 = 20;
+
+/// Who may own a gate: those that can be told from each other by ids from 1 to [`IDS`].
+pub(crate) trait Owners {
+    /// The calling thread's id.
+    fn me(&self) -> u32;
+    /// Whether the owner of this id still exists.
+    fn exist(&self, id: u32) -> bool;
+    /// Sleeps while `*word == expected`, at most `milliseconds`; may wake early.
+    fn wait(&self, word: &AtomicU32, expected: u32, milliseconds: u32);
+    /// Wakes all who wait on `word`.
+    fn wake_all(&self, word: &AtomicU32);
+}
+
+/// The threads of this process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Threads;
+
+impl Owners for Threads {
+    fn me(&self) -> u32 {
+        sys::thread_id()
+    }
+
+    fn exist(&self, id: u32) -> bool {
+        sys::thread_exists(id)
+    }
+
+    fn wait(&self, word: &AtomicU32, expected: u32, milliseconds: u32) {
+        sys::wait(word, expected, milliseconds);
+    }
+
+    fn wake_all(&self, word: &AtomicU32) {
+        sys::wake_all(word);
+    }
+}
 
 /// What stands at the head of a slot: a gate, or nothing.
 pub trait Head {
@@ -55,7 +92,7 @@ pub trait Head {
 
 impl Head for Gate {
     fn ready(&self) {
-        self.release();
+        self.0.store(OPEN, Ordering::Release);
     }
 
     fn is_ready(&self) -> bool {
@@ -116,10 +153,11 @@ impl Gate {
         Self(AtomicU32::new(OPEN))
     }
 
-    /// Waits until the gate is open and closes it for everybody but the calling thread, whose id is `me`.
+    /// Waits until the gate is open and closes it for everybody but the calling thread.
     ///
     /// The caller has signals held back: a handler on this thread would wait for the thread it interrupts.
-    pub(crate) fn acquire(&self, me: u32, change: Change) -> Result<(), Refusal> {
+    pub(crate) fn acquire(&self, owners: &impl Owners, change: Change) -> Result<(), Refusal> {
+        let me = owners.me();
         let mine = owned(me, change);
         let mut spins = 0;
         loop {
@@ -147,8 +185,8 @@ impl Gate {
             {
                 continue;
             }
-            sys::wait(&self.0, sleeping, PATIENCE);
-            if self.0.load(Ordering::Relaxed) != sleeping || sys::thread_exists((owner & !SEVERAL) >> 1) {
+            owners.wait(&self.0, sleeping, PATIENCE);
+            if self.0.load(Ordering::Relaxed) != sleeping || owners.exist((owner & !SEVERAL) >> 1) {
                 continue;
             }
             // Others may sleep as we did: they are woken when we open, or now.
@@ -158,21 +196,21 @@ impl Gate {
                 if !abandoned {
                     return Ok(());
                 }
-                sys::wake_all(&self.0);
+                owners.wake_all(&self.0);
             }
         }
     }
 
     /// Makes the calling thread the owner of an abandoned slot; says whether it was one.
-    pub(crate) fn acquire_abandoned(&self, me: u32) -> bool {
-        let mine = owned(me, Change::Several);
+    pub(crate) fn acquire_abandoned(&self, owners: &impl Owners) -> bool {
+        let mine = owned(owners.me(), Change::Several);
         self.0.compare_exchange(ABANDONED, mine, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 
-    /// Opens the gate that the caller owns, or one of a slot whose data is ready for the first time.
-    pub(crate) fn release(&self) {
+    /// Opens the gate that the caller owns.
+    pub(crate) fn release(&self, owners: &impl Owners) {
         if self.0.swap(OPEN, Ordering::Release) & WAITERS != 0 {
-            sys::wake_all(&self.0);
+            owners.wake_all(&self.0);
         }
     }
 }

@@ -19,8 +19,10 @@ pub(crate) use exclusive::prepare_for_fork;
 pub(crate) use exclusive::{Owned, generation, without_forks};
 #[cfg(feature = "model")]
 pub(crate) use gate::OPEN;
-pub(crate) use gate::{Change, Gate};
-use gate::{Head, Refusal};
+use gate::Refusal;
+pub(crate) use gate::{Change, Gate, Head, Threads};
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(crate) use gate::{IDS, Owners};
 pub use lazy::LazyPerCpu;
 use stripes::Shape;
 
@@ -139,10 +141,27 @@ impl<I: Index<Gate = Gate>> GatedIndex for I {}
 
 /// A slot: the gate, then the item.
 #[repr(C)]
-struct Slot<T, I: Index> {
-    gate: I::Gate,
+pub(crate) struct Slot<T, I: Index> {
+    pub(crate) gate: I::Gate,
     aligned: AlignWords,
-    value: T,
+    pub(crate) value: T,
+}
+
+/// Binary logarithm of the distance of slots with gates.
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(crate) const fn shift<T>() -> u32 {
+    PerCpu::<T>::SHIFT
+}
+
+impl Refusal {
+    /// What it means for slot `index`.
+    pub(crate) const fn of(self, index: u32) -> ExclusiveError {
+        match self {
+            Self::Closed => ExclusiveError::NoSuchSlot(index),
+            Self::Mine => ExclusiveError::Reentrant(index),
+            Self::Abandoned => ExclusiveError::Abandoned(index),
+        }
+    }
 }
 
 /// A `T` for each possible CPU.
@@ -206,6 +225,8 @@ pub enum ExclusiveError {
     Abandoned(u32),
     /// [`PerCpu::recover`] was called for a slot that is not abandoned.
     NotAbandoned(u32),
+    /// Slots that processes share had no room for this one, the child of a fork, as a member.
+    NotAMember,
 }
 
 impl core::fmt::Display for ExclusiveError {
@@ -223,6 +244,9 @@ impl core::fmt::Display for ExclusiveError {
                  `PerCpu::recover`"
             ),
             Self::NotAbandoned(index) => write!(f, "slot {index} is not abandoned: use `exclusive`"),
+            Self::NotAMember => f.write_str(
+                "this process was forked and is no member of the shared slots: make them with room for more processes",
+            ),
         }
     }
 }
@@ -412,7 +436,7 @@ impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
         Self::quiesce(index).map_err(ExclusiveError::Fence)?;
         // SAFETY: as in `exclusive_ptr`.
         let gate = unsafe { &(*self.at(index)).gate };
-        let owned = Owned::acquire_abandoned(gate).ok_or(ExclusiveError::NotAbandoned(index))?;
+        let owned = Owned::acquire_abandoned(gate, Threads).ok_or(ExclusiveError::NotAbandoned(index))?;
         // SAFETY: as in `exclusive`; that it is valid is the caller's promise.
         let result = f(unsafe { item.as_mut() });
         drop(owned);
@@ -457,11 +481,7 @@ impl<T, I: Index<Gate = Gate>> PerCpu<T, I> {
         let item = self.item(index).ok_or(ExclusiveError::NoSuchSlot(index))?;
         // SAFETY: a slot of a possible CPU lives as long as `self`, and a gate is shared by design.
         let gate = unsafe { &(*self.at(index)).gate };
-        let owned = Owned::acquire(gate, change).map_err(|refusal| match refusal {
-            Refusal::Closed => ExclusiveError::NoSuchSlot(index),
-            Refusal::Mine => ExclusiveError::Reentrant(index),
-            Refusal::Abandoned => ExclusiveError::Abandoned(index),
-        })?;
+        let owned = Owned::acquire(gate, change).map_err(|refusal| refusal.of(index))?;
         Self::quiesce(index).map_err(ExclusiveError::Fence)?;
         hooks::touch(self.base.as_ptr(), self.at(index).cast(), size_of::<Slot<T, I>>());
         hooks::step("change the slot");

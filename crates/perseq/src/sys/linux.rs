@@ -45,18 +45,32 @@ pub(crate) fn thread_exists(id: u32) -> bool {
 
 /// Sleeps while `*word == expected`, at most `milliseconds`; may wake early.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, milliseconds: u32) {
+    wait_for(futex::Flags::PRIVATE, word, expected, milliseconds);
+}
+
+/// [`wait`] on a word that processes share.
+pub(crate) fn wait_shared(word: &AtomicU32, expected: u32, milliseconds: u32) {
+    wait_for(futex::Flags::empty(), word, expected, milliseconds);
+}
+
+fn wait_for(scope: futex::Flags, word: &AtomicU32, expected: u32, milliseconds: u32) {
     let timeout = rustix::fs::Timespec {
         tv_sec: i64::from(milliseconds / 1000),
         tv_nsec: i64::from(milliseconds % 1000) * 1_000_000,
     };
     // Any error means "look again", which the caller does.
-    let _ = futex::wait(word, futex::Flags::PRIVATE, expected, Some(&timeout));
+    let _ = futex::wait(word, scope, expected, Some(&timeout));
 }
 
 /// Wakes all who [`wait`] on `word`.
 pub(crate) fn wake_all(word: &AtomicU32) {
     // The only errors are bad addresses, which a reference is not.
     let _ = futex::wake(word, futex::Flags::PRIVATE, i32::MAX.unsigned_abs());
+}
+
+/// Wakes all who [`wait_shared`] on `word`, in all processes.
+pub(crate) fn wake_all_shared(word: &AtomicU32) {
+    let _ = futex::wake(word, futex::Flags::empty(), i32::MAX.unsigned_abs());
 }
 
 /// As [`wait`], by a thread that only those wakes reach that name one of its `groups`.
