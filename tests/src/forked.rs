@@ -1,6 +1,7 @@
 //! Processes that were forked, for tests of memory that processes share.
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How long a child may run, in seconds.
@@ -43,6 +44,17 @@ impl Forked {
         unsafe { libc::kill(self.0, libc::SIGKILL) };
     }
 
+    /// Whether it has not ended yet.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        // SAFETY: a child of ours, which is left to be waited for if it has ended.
+        unsafe {
+            let mut ended: libc::siginfo_t = std::mem::zeroed();
+            let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            libc::waitid(libc::P_PID, self.id(), &raw mut ended, options) == 0 && ended.si_pid() == 0
+        }
+    }
+
     /// Waits for its end; its exit status, or the signal that ended it as a negative number.
     #[must_use]
     pub fn wait(self) -> i32 {
@@ -79,6 +91,12 @@ impl Signal {
     pub fn new() -> Self {
         let (reader, writer) = pipe().expect("a pipe");
         Self(reader, writer)
+    }
+
+    /// The numbers of its descriptors.
+    #[must_use]
+    pub fn ends(&self) -> [i32; 2] {
+        [self.0.as_raw_fd(), self.1.as_raw_fd()]
     }
 
     /// Says something.

@@ -17,7 +17,6 @@ mod storm;
 mod turns;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
@@ -27,6 +26,7 @@ use std::time::Duration;
 use perseq_rcu::GraceError;
 use perseq_rcu::shared::{SharedDomain, SharedError};
 use perseq_tests::child;
+use perseq_tests::forked::{Forked, Signal, sleep};
 use perseq_tests::limit::{Limit, eventually};
 use rustix::mm::{MapFlags, ProtFlags};
 
@@ -35,81 +35,6 @@ fn alone(time: u64, what: &'static str) -> (MutexGuard<'static, ()>, Limit) {
     static ALONE: Mutex<()> = Mutex::new(());
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     (alone, Limit::start(Duration::from_secs(time), what))
-}
-
-/// A process that was forked, and runs a function until it is killed, or dropped.
-struct Forked(libc::pid_t);
-
-impl Forked {
-    fn new(run: impl FnOnce()) -> Self {
-        // SAFETY: the child runs what a test gives it, which allocates nothing and takes no locks that others may have, and ends.
-        match unsafe { libc::fork() } {
-            0 => {
-                // SAFETY: ends the child when its time is over, whatever comes.
-                unsafe { libc::alarm(60) };
-                let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
-                // SAFETY: ends it without running anything of the parent's.
-                unsafe { libc::_exit(i32::from(ran.is_err())) }
-            }
-            ..0 => panic!("no fork: {}", std::io::Error::last_os_error()),
-            child => Self(child),
-        }
-    }
-
-    fn kill(&self) {
-        // SAFETY: a child that was not waited for yet.
-        unsafe { libc::kill(self.0, libc::SIGKILL) };
-    }
-
-    /// Whether it has not ended yet.
-    fn is_running(&self) -> bool {
-        // SAFETY: a child of ours, which is left to be waited for if it has ended.
-        unsafe {
-            let mut ended: libc::siginfo_t = std::mem::zeroed();
-            let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-            libc::waitid(libc::P_PID, self.0.cast_unsigned(), &raw mut ended, options) == 0
-                && ended.si_pid() == 0
-        }
-    }
-
-    /// Its exit status; a signal is negative.
-    fn wait(self) -> i32 {
-        let status = self.reap();
-        std::mem::forget(self);
-        if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
-    }
-
-    fn reap(&self) -> i32 {
-        let mut status = 0;
-        // SAFETY: a child of ours. It is killed by its alarm at last.
-        unsafe { libc::waitpid(self.0, &raw mut status, 0) };
-        status
-    }
-}
-
-impl Drop for Forked {
-    fn drop(&mut self) {
-        self.kill();
-        self.reap();
-    }
-}
-
-/// A pipe: one end waits until the other has said something.
-struct Signal(std::io::PipeReader, std::io::PipeWriter);
-
-impl Signal {
-    fn new() -> Self {
-        let (reader, writer) = std::io::pipe().expect("a pipe");
-        Self(reader, writer)
-    }
-
-    fn give(&self) {
-        (&self.1).write_all(b"!").expect("somebody who reads");
-    }
-
-    fn wait(&self) {
-        (&self.0).read_exact(&mut [0]).expect("somebody who writes");
-    }
 }
 
 /// A `T` of zeros in memory that this process and its children share.
@@ -122,14 +47,6 @@ fn shared<T: Sync>() -> &'static T {
         let at =
             rustix::mm::mmap_anonymous(std::ptr::null_mut(), size_of::<T>(), protection, MapFlags::SHARED);
         &*at.expect("memory").cast::<T>()
-    }
-}
-
-/// Sleeps until killed.
-fn sleep() {
-    loop {
-        // SAFETY: a system call.
-        unsafe { libc::pause() };
     }
 }
 
@@ -153,7 +70,7 @@ fn a_writer_waits_for_a_reader_in_another_process() {
     assert_eq!(domain.members(), 2);
     let Err(GraceError::Stalled(stall)) = domain.synchronize_within(SOON) else { panic!("it did not wait") };
     assert_eq!(stall.readers, 1, "{stall}");
-    assert_eq!(stall.processes.get(&reader.0.cast_unsigned()), Some(&1), "{stall}");
+    assert_eq!(stall.processes.get(&reader.id()), Some(&1), "{stall}");
     leave.give();
     left.wait();
     domain.synchronize_within(LATER).unwrap();

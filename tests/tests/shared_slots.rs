@@ -240,6 +240,52 @@ fn a_child_without_room_runs_sequences_but_owns_nothing() {
 }
 
 #[test]
+fn a_descriptor_that_others_keep_does_not_keep_a_member_alive() {
+    let _alone = alone("descriptors of others");
+    let pairs = Shared::memfd(2).unwrap();
+    let other = Shared::join(pairs.file()).unwrap();
+    let (member, alive) =
+        (other.membership().member().unwrap(), |member| pairs.membership().is_alive(member));
+    // SAFETY: a descriptor of its own.
+    let kept = unsafe { libc::dup(other.file()) };
+    assert!(kept >= 0 && alive(member));
+    drop(other);
+    assert!(!alive(member));
+    // And it is good for joining still.
+    drop(Shared::join(kept).unwrap());
+    // SAFETY: as above.
+    unsafe { libc::close(kept) };
+    assert_eq!(Shared::join(-1).map(|_| ()), Err(SharedError::System("fcntl(2)", libc::EBADF)));
+}
+
+#[test]
+fn a_member_that_closes_all_descriptors_remains_one() {
+    let _alone = alone("closed descriptors");
+    let pairs = &Shared::memfd(4).unwrap();
+    let [closed, go] = [Signal::new(), Signal::new()];
+    let keep = [closed.ends(), go.ends()].concat();
+    let child = Forked::new(|| {
+        (3..1024).filter(|number| !keep.contains(number)).for_each(|number| {
+            // SAFETY: nothing that this process uses from here on.
+            unsafe { libc::close(number) };
+        });
+        // What takes the numbers instead has no locks, so everybody would look dead.
+        let others: Vec<_> = (0..8).map(|_| std::fs::File::open("/dev/null").unwrap()).collect();
+        closed.give();
+        go.wait();
+        count(pairs);
+        assert!((0..pairs.members()).all(|member| pairs.membership().is_alive(member)));
+        drop(others);
+    });
+    closed.wait();
+    let alive = || (0..pairs.members()).filter(|&member| pairs.membership().is_alive(member)).count();
+    assert_eq!(alive(), 2);
+    go.give();
+    assert_eq!(child.wait(), 0);
+    assert_eq!((alive(), sum(pairs)), (1, 1));
+}
+
+#[test]
 fn another_cpu_is_visited_and_sections_there_are_aborted() {
     let _alone = alone("visits");
     let &[first, second, ..] = allowed().as_slice() else {

@@ -7,7 +7,9 @@ use perseq_rcu::GraceError;
 use perseq_rcu::shared::SharedDomain;
 use perseq_tests::limit::eventually;
 
-use super::{Forked, LATER, SOON, Signal, alone, shared, sleep};
+use perseq_tests::forked::{Forked, Signal, sleep};
+
+use super::{LATER, SOON, alone, shared};
 
 #[test]
 fn hundreds_of_members_are_waited_for_and_go() {
@@ -53,16 +55,16 @@ fn a_report_names_who_is_stopped_and_not_who_is_dead() {
     // In this order: who holds the grace period up comes first.
     let (stopped, killed) = (reader(), reader());
     // SAFETY: a child that was not waited for.
-    unsafe { libc::kill(stopped.0, libc::SIGSTOP) };
+    unsafe { libc::kill(stopped.id().cast_signed(), libc::SIGSTOP) };
     drop(killed);
     let Err(GraceError::Stalled(stall)) = domain.synchronize_within(SOON) else { panic!("it did not wait") };
     let names: Vec<_> = stall.processes.iter().map(|(process, more)| (*process, *more)).collect();
-    assert_eq!(names, [(stopped.0.cast_unsigned(), 1)], "{stall}");
+    assert_eq!(names, [(stopped.id(), 1)], "{stall}");
     assert_eq!(stall.readers, 1, "{stall}");
     leave.give();
     assert!(domain.synchronize_within(SOON).is_err());
     // SAFETY: as above.
-    unsafe { libc::kill(stopped.0, libc::SIGCONT) };
+    unsafe { libc::kill(stopped.id().cast_signed(), libc::SIGCONT) };
     domain.synchronize_within(LATER).unwrap();
     assert_eq!(domain.members(), 2);
 }

@@ -10,7 +10,9 @@ use perseq_rcu::shared::SharedDomain;
 use perseq_tests::limit::eventually;
 use perseq_tests::skip::skip;
 
-use super::{Forked, LATER, Path, SOON, Signal, alone, shared, sleep};
+use perseq_tests::forked::{Forked, Signal, sleep};
+
+use super::{LATER, Path, SOON, alone, shared};
 
 /// Another descriptor for what a process has under a number.
 fn taken_from(process: libc::pid_t, number: i32) -> Option<OwnedFd> {
@@ -35,7 +37,7 @@ fn who_keeps_the_descriptor_of_a_member_keeps_it_not_alive() {
     });
     entered.wait();
     // As if the member had sent it.
-    let Some(sent) = taken_from(member.0, domain.as_fd().as_raw_fd()) else {
+    let Some(sent) = taken_from(member.id().cast_signed(), domain.as_fd().as_raw_fd()) else {
         return skip("pidfd", "descriptors of others cannot be taken here");
     };
     assert!(domain.synchronize_within(SOON).is_err());
@@ -140,7 +142,7 @@ fn without_proc_a_child_is_no_member_and_does_not_keep_its_parent_alive() {
             ready.give();
             end.wait();
         });
-        child.wait();
+        let _ = child.wait();
     });
     ready.wait();
     assert!(domain.synchronize_within(SOON).is_err());
@@ -167,7 +169,7 @@ fn a_child_that_was_forked_while_its_parent_joins_does_not_keep_that_alive() {
             });
             let mut children = 0;
             while !joins.is_finished() && children < 30 {
-                std::mem::forget(Forked::new(sleep));
+                std::mem::forget(Forked::new(|| sleep()));
                 children += 1;
                 std::thread::sleep(Duration::from_micros(children * 37 % 500));
             }
@@ -180,6 +182,6 @@ fn a_child_that_was_forked_while_its_parent_joins_does_not_keep_that_alive() {
     parent.kill();
     let result = domain.synchronize_within(LATER);
     // SAFETY: the group of the parent, who is not waited for yet.
-    unsafe { libc::kill(-parent.0, libc::SIGKILL) };
+    unsafe { libc::kill(-parent.id().cast_signed(), libc::SIGKILL) };
     result.unwrap();
 }

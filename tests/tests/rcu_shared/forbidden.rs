@@ -7,7 +7,9 @@ use perseq_rcu::GraceError;
 use perseq_rcu::shared::SharedDomain;
 use perseq_tests::limit::eventually;
 
-use super::{Forked, LATER, Path, SOON, Signal, alone, shared};
+use perseq_tests::forked::{Forked, Signal};
+
+use super::{LATER, Path, SOON, alone, shared};
 
 /// Has membarrier(2) answer with an error from now on, in this thread and those it makes.
 fn forbid_membarrier(errno: u32) {

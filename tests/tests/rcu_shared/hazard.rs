@@ -17,7 +17,9 @@ use perseq_tests::cpus::{allowed, move_to};
 use perseq_tests::limit::{Limit, eventually};
 use perseq_tests::skip::{say, skip};
 
-use super::{Forked, LATER, shared};
+use perseq_tests::forked::Forked;
+
+use super::{LATER, shared};
 
 const BARRIERS: u64 = 200;
 /// Anything else that runs on the CPU in that moment mends it; and a reader that is interrupted need not be reached.

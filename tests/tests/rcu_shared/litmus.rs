@@ -15,7 +15,9 @@ use perseq_tests::limit::{Limit, eventually};
 use perseq_tests::skip::{say, sequences_run, skip};
 use rustix::mm::{MapFlags, ProtFlags};
 
-use super::{Forked, LATER, shared};
+use perseq_tests::forked::Forked;
+
+use super::{LATER, shared};
 
 /// Cache lines that are stored to before entering.
 const COLD: usize = 48;

@@ -8,7 +8,9 @@ use perseq_rcu::shared::{Offset, Region, SharedDomain};
 use perseq_tests::child;
 use perseq_tests::skip::say;
 
-use super::{Forked, LATER, alone, shared};
+use perseq_tests::forked::Forked;
+
+use super::{LATER, alone, shared};
 
 /// What is not to be read.
 const POISON: u64 = 0xdead_dead_dead_dead;

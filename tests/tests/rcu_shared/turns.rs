@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use perseq_rcu::shared::SharedDomain;
 use perseq_tests::skip::say;
 
-use super::{Forked, LATER, Signal, alone, shared};
+use perseq_tests::forked::{Forked, Signal};
+
+use super::{LATER, alone, shared};
 
 /// Takes the next guard before it gives the last one back.
 fn overlap(domain: &'static SharedDomain) {

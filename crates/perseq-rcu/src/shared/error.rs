@@ -37,6 +37,18 @@ pub enum SharedError {
     Full(u32),
 }
 
+impl From<perseq::shared::SharedError> for SharedError {
+    /// Of a system call, the only kind that locks have.
+    fn from(error: perseq::shared::SharedError) -> Self {
+        match error {
+            perseq::shared::SharedError::System(call, errno) => {
+                Self::Io(call, io::Error::from_raw_os_error(errno))
+            }
+            other => Self::Io("locks", io::Error::other(other)),
+        }
+    }
+}
+
 impl fmt::Display for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

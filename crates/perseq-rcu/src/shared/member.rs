@@ -4,11 +4,10 @@ use std::process;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::thread::{Timespec, nanosleep};
+use perseq::shared::locks::Own;
 
 use super::SharedError;
 use super::layout::{self, Map, Row, Shape};
-use super::locks::Own;
 use crate::counts::{Beside, Counts};
 
 /// What a reader needs, in one place.
@@ -28,38 +27,18 @@ unsafe impl Send for Place {}
 // SAFETY: as above.
 unsafe impl Sync for Place {}
 
-/// How often a row is looked for while others are judged, and how long in between: they are locked for some microseconds, but for longer
-/// if whoever judges is preempted.
-const TURNS: u32 = 500;
-const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000 };
-
-/// Takes a row whose member is gone, if there is one, by a description that is mapped too: see [`locks`](super::locks). Async-signal-safe, but for
-/// the errors.
+/// Takes a row whose member is gone, if there is one, by a description that is mapped too: see [`locks`](perseq::shared::locks).
+/// Async-signal-safe, but for the errors.
 pub(super) fn claim(own: &Own, shape: Shape) -> Result<Place, SharedError> {
     let map = layout::map(own.file(), shape)?;
-    let claimed = take_row(own, map);
+    let claimed = own.take_one(shape.members).map_err(SharedError::from);
+    let claimed = claimed.and_then(|member| {
+        member.and_then(|member| place(map, member)).ok_or(SharedError::Full(shape.members))
+    });
     if claimed.is_err() {
         map.unmap();
     }
     claimed
-}
-
-fn take_row(own: &Own, map: Map) -> Result<Place, SharedError> {
-    let full = SharedError::Full(map.shape.members);
-    for _ in 0..TURNS {
-        let mut taken = 0;
-        for member in 0..map.shape.members {
-            if own.try_take(member)? {
-                return place(map, member).ok_or(full);
-            }
-            taken += u32::from(own.is_taken(member));
-        }
-        if taken == map.shape.members {
-            break;
-        }
-        let _ = nanosleep(&PAUSE);
-    }
-    Err(full)
 }
 
 /// The place of the member that has just taken a row.

@@ -6,7 +6,7 @@
 //! ```text
 //! reader:  as in a domain of one process (see `counts`), in the row of its process
 //! writer:  1. a barrier on the CPUs of all members                                                 (see `barrier`)
-//!          2. for each phase and row: until its leaves are as many as its enters, or its member is gone   (see `locks`)
+//!          2. for each phase and row: until its leaves are as many as its enters, or its member is gone   (see `perseq::shared::locks`)
 //!          3. meanwhile has new readers of all members take the other phase
 //! ```
 //!
@@ -37,7 +37,6 @@
 mod barrier;
 mod error;
 mod layout;
-mod locks;
 mod member;
 mod offset;
 
@@ -51,6 +50,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use perseq::fork::{InChild, held_off};
+use perseq::shared::locks::Own;
 
 use crate::anew::Anew;
 use crate::counts::{Counted, Counts, enter, leave};
@@ -59,11 +59,13 @@ use crate::stall::{Balance, Balanced, Stall};
 use crate::writers::{GraceError, GraceState, Writers};
 pub use error::SharedError;
 use layout::{SHIFT, Shape};
-use locks::Own;
 use member::{Place, claim, clear};
 pub use offset::{Offset, OutOfRegion, Region};
 
 type Phase = crate::counts::Phase<SharedDomain>;
+
+/// The byte that whoever switches phases has locked, beyond those of rows.
+const SWITCH: u32 = u32::MAX;
 
 /// A domain whose readers and writers are in several processes. See the [module](self).
 ///
@@ -187,7 +189,7 @@ impl SharedDomain {
         let room = Box::<Self>::new_uninit();
         // A child that came in between would have a description that is not known to be its parent's.
         held_off(|| {
-            let own = Own::of(&handed)?;
+            let own = Own::of(handed.as_fd())?;
             let place = claim(&own, shape)?;
             Ok(Self::link(Box::leak(Box::write(
                 room,
@@ -342,7 +344,7 @@ impl SharedDomain {
         self.switching.store(false, Ordering::Relaxed);
         let old = *self.place;
         // The parent's description is given up here, by the descriptor and by the map, so that it is the parent's alone.
-        let again = old.filter(|old| self.own.renew(&self.handed, old.member));
+        let again = old.filter(|old| self.own.renew(self.handed.as_fd(), old.member));
         let place = again.and_then(|old| claim(&self.own, old.map.shape).ok());
         // SAFETY: the caller's promise.
         unsafe {
@@ -414,7 +416,7 @@ impl grace::Readers for SharedDomain {
         let Some(place) = *self.place else { return };
         if !self.switching.load(Ordering::Relaxed) {
             // Who has no description any more does without, and goes round in its own pace.
-            if !self.own.is_ours(place.member) || !self.own.try_take(locks::SWITCH).unwrap_or(false) {
+            if !self.own.is_ours(place.member) || !self.own.try_take(SWITCH).unwrap_or(false) {
                 return;
             }
             self.switching.store(true, Ordering::Relaxed);
@@ -424,7 +426,7 @@ impl grace::Readers for SharedDomain {
 
     fn let_go(&self) {
         if self.switching.swap(false, Ordering::Relaxed) {
-            self.own.give_back(locks::SWITCH);
+            self.own.give_back(SWITCH);
         }
     }
 }

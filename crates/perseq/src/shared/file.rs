@@ -13,7 +13,7 @@ use core::ffi::CStr;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
@@ -99,18 +99,18 @@ pub(super) fn open(path: &CStr) -> Result<OwnedFd, SharedError> {
     fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(failed("open(2)"))
 }
 
-/// The path of an open file; it ends in zeros.
-pub(super) fn path_of(file: i32) -> [u8; 32] {
-    let mut path = [0; 32];
-    let prefix = b"/proc/self/fd/";
-    path[..prefix.len()].copy_from_slice(prefix);
-    let mut rest = file.unsigned_abs();
-    let digits = rest.checked_ilog10().unwrap_or(0) as usize + 1;
-    for digit in path[prefix.len()..][..digits].iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
+/// Another descriptor of an open file.
+pub(super) fn duplicate(file: i32) -> Result<OwnedFd, SharedError> {
+    if file < 0 {
+        return Err(SharedError::System("fcntl(2)", libc::EBADF));
     }
-    path
+    // SAFETY: borrowed for the call; a number that is not open is an error.
+    let file = unsafe { BorrowedFd::borrow_raw(file) };
+    rustix::io::fcntl_dupfd_cloexec(file, 0).map_err(failed("fcntl(2)"))
+}
+
+pub(super) fn remove(path: &CStr) {
+    let _ = fs::unlink(path);
 }
 
 /// Makes an empty file one of this shape, all zero, and maps it. It is [ready](Map::ready) when the caller says so.
@@ -119,6 +119,9 @@ pub(super) fn format(file: &OwnedFd, shape: Shape) -> Result<Map, SharedError> {
         return Err(SharedError::Members(shape.members));
     }
     fs::ftruncate(file, shape.file()).map_err(failed("ftruncate(2)"))?;
+    // Of the header at least: where there is no memory for it, it is better to know.
+    fs::fallocate(file, fs::FallocateFlags::empty(), 0, shape.header() as u64)
+        .map_err(failed("fallocate(2)"))?;
     let map = Map::new(file, shape)?;
     let header = map.header();
     header.layout.store(shape.layout, Ordering::Relaxed);
@@ -213,6 +216,28 @@ impl Map {
     fn header(&self) -> &Header {
         // SAFETY: mapped as long as this is there; its words are accessed atomically.
         unsafe { self.header.as_ref() }
+    }
+
+    /// Has another description of the same file in its place, at the same addresses; or memory of this process, all zero, if that
+    /// fails: there gates are closed. Async-signal-safe.
+    ///
+    /// # Safety
+    /// There must be no other thread.
+    pub(super) unsafe fn replace(&self, file: &OwnedFd) {
+        let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::FIXED);
+        let parts = [
+            (self.header.cast::<u8>(), self.shape.header(), 0),
+            (self.slots, (cpu::possible() as usize) << self.shape.shift, self.shape.header() as u64),
+        ];
+        for (at, len, offset) in parts {
+            let at = at.as_ptr().cast();
+            // SAFETY: in the place of a mapping of ours, of which nobody has references now.
+            unsafe {
+                if mmap(at, len, protection, flags | MapFlags::SHARED, file, offset).is_err() {
+                    let _ = rustix::mm::mmap_anonymous(at, len, protection, flags | MapFlags::PRIVATE);
+                }
+            }
+        }
     }
 
     /// How many members there can be.

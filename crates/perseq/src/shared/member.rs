@@ -1,30 +1,31 @@
-//! Membership: who of several processes is alive, told by locks on bytes of a file.
+//! Membership: this process as one of several, and what becomes of that in the child of a fork.
 //!
-//! A member holds a lock on a byte of its own, by a description of the open file that no other process has (`F_OFD_SETLK`, fcntl(2)). The
-//! kernel gives it back when that is closed: at exit, at exec (it is close-on-exec) and at death by any signal, in each case *after*
-//! the memory map is gone. So whoever finds it free knows that no thread of the member will ever touch the memory again. A pidfd
-//! would tell of exit and death, and not of exec; and process ids mean nothing in another namespace.
+//! A member has two descriptions of the file: one of its [own](super::locks), by which it has its lock and has mapped the memory, and one that it may
+//! hand to others.
 //!
-//! Invariant: the lock of byte `n` is held by the process that is member `n`, from before it is one until it is none.
+//! Invariant: the lock of byte `n` is held by the process that is member `n`, from before it is one until none of its threads can touch the
+//! memory any more.
 //!
-//! The child of a fork inherits the description, and with it the lock. So in the handler of the fork it gives that up, by
-//! opening the file anew, and becomes another member. That cannot wait until it is needed: as long as the child had it, its parent would
-//! look alive.
+//! The child of a fork inherits both descriptions and the map, and with them the lock. So in the handler of the fork it gives its parent's
+//! description up, by descriptor and by map, and becomes another member. That cannot wait until it is needed: as long as the child had it, its
+//! parent would look alive. If there is no room for it, it has the memory by the other description, and runs sequences, but owns nothing.
 
 use alloc::boxed::Box;
+use core::cell::UnsafeCell;
 use core::ptr::{self, null_mut};
-use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
-use rustix::fd::{IntoRawFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::SharedError;
-use crate::fork::InChild;
-use crate::percpu::{Owners, generation};
+use super::file::{Map, Shape};
+use super::locks::Own;
+use crate::fork::{InChild, held_off};
+use crate::percpu::Owners;
 use crate::sys::{self, ErrnoKept};
 
 /// No member.
 const NONE: u32 = u32::MAX;
-const NOTHING: i32 = -1;
 /// A thread's id is below this.
 const THREADS: u32 = 1 << 22;
 /// Members there can be: ids of threads and members share a word.
@@ -38,12 +39,20 @@ pub struct Membership(&'static Node);
 #[derive(Debug)]
 struct Node {
     taken: AtomicBool,
-    file: AtomicI32,
-    members: AtomicU32,
+    /// Written to by whoever has the node, while no fork is under way, and in the child of a fork.
+    joined: UnsafeCell<Option<Joined>>,
     member: AtomicU32,
-    /// The fork after which this is right.
-    generation: AtomicU32,
     next: AtomicPtr<Node>,
+}
+
+// SAFETY: see `joined`; otherwise it is read only.
+unsafe impl Sync for Node {}
+
+#[derive(Debug)]
+struct Joined {
+    handed: OwnedFd,
+    own: Own,
+    map: Map,
 }
 
 static NODES: AtomicPtr<Node> = AtomicPtr::new(null_mut());
@@ -60,73 +69,79 @@ fn nodes() -> impl Iterator<Item = &'static Node> {
 impl Node {
     /// One that nobody has, taken.
     fn take() -> &'static Self {
-        let free = |node: &&Self| !node.taken.swap(true, Ordering::Acquire);
-        if let Some(node) = nodes().find(free) {
+        if let Some(node) = nodes().find(|node| !node.taken.swap(true, Ordering::Acquire)) {
             return node;
         }
         let node: &'static Self = Box::leak(Box::new(Self {
             taken: AtomicBool::new(true),
-            file: AtomicI32::new(NOTHING),
-            members: AtomicU32::new(0),
+            joined: UnsafeCell::new(None),
             member: AtomicU32::new(NONE),
-            generation: AtomicU32::new(0),
             next: AtomicPtr::new(null_mut()),
         }));
+        IN_CHILD.register();
         let mut first = NODES.load(Ordering::Relaxed);
         loop {
             node.next.store(first, Ordering::Relaxed);
             let this = ptr::from_ref(node).cast_mut();
             match NODES.compare_exchange(first, this, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => break,
+                Ok(_) => return node,
                 // There are only so many.
                 Err(newer) => first = newer,
             }
         }
-        // After the first is linked: until then there is nothing to renew.
-        IN_CHILD.register();
-        node
     }
 
-    /// Becomes a member by a description of the file that nobody else has.
-    fn claim(&self) -> Option<u32> {
-        let file = self.file.load(Ordering::Relaxed);
-        // Twice: who looks after the dead holds their locks for a moment.
-        let mut bytes = (0..2).flat_map(|_| 0..self.members.load(Ordering::Relaxed));
-        let member = bytes.find(|&byte| set(file, byte, libc::F_WRLCK));
-        self.member.store(member.unwrap_or(NONE), Ordering::Relaxed);
-        member
+    fn joined(&self) -> Option<&Joined> {
+        // SAFETY: not written to as long as a `Membership` has it, but in the child of a fork, by the only thread.
+        unsafe { (*self.joined.get()).as_ref() }
     }
 
     /// Becomes another member, in the child of a fork. Async-signal-safe.
     fn renew(&self) {
-        if !self.taken.load(Ordering::Relaxed)
-            || self.generation.swap(generation(), Ordering::Relaxed) == generation()
-        {
-            return;
-        }
+        let Some(joined) = self.joined() else { return };
         let _errno = ErrnoKept::new();
-        self.member.store(NONE, Ordering::Relaxed);
-        if reopen(self.file.load(Ordering::Relaxed)) {
-            self.claim();
+        let before = self.member.swap(NONE, Ordering::Relaxed);
+        let has_own = before != NONE && joined.own.renew(joined.handed.as_fd(), before);
+        let file = if has_own { joined.own.file() } else { &joined.handed };
+        // SAFETY: there is no other thread, and this one is in `fork`.
+        unsafe { joined.map.replace(file) };
+        if has_own && let Ok(Some(member)) = joined.own.take_one(joined.map.members()) {
+            self.member.store(member, Ordering::Relaxed);
         }
     }
 }
 
 impl Membership {
-    /// Becomes one of `members`, by locks on the first bytes of `file`, which must be a description that nobody else has.
-    ///
-    /// # Errors
-    /// [`SharedError::Full`].
-    pub fn new(file: OwnedFd, members: u32) -> Result<Self, SharedError> {
+    /// Joins by `handed`, whose file must have this shape, but for the number of members.
+    pub(super) fn new(handed: OwnedFd, wanted: Shape) -> Result<Self, SharedError> {
         let node = Node::take();
-        node.file.store(file.into_raw_fd(), Ordering::Relaxed);
-        node.members.store(members, Ordering::Relaxed);
-        node.generation.store(generation(), Ordering::Relaxed);
-        let this = Self(node);
-        match node.claim() {
-            Some(_) => Ok(this),
-            None => Err(SharedError::Full(members)),
+        // A child that came in between would have a description that is not known to be its parent's.
+        let joined = held_off(|| {
+            let own = Own::of(handed.as_fd())?;
+            let map = super::file::map(own.file(), wanted)?;
+            let member = own.take_one(map.members())?.ok_or(SharedError::Full(map.members()))?;
+            // SAFETY: the node is ours, and no fork is under way.
+            unsafe { *node.joined.get() = Some(Joined { handed, own, map }) };
+            node.member.store(member, Ordering::Relaxed);
+            Ok(())
+        });
+        // Without a member nothing is lost: the node is free again.
+        if joined.is_err() {
+            node.taken.store(false, Ordering::Release);
         }
+        joined.map(|()| Self(node))
+    }
+
+    /// What is joined.
+    #[inline]
+    fn joined(&self) -> &Joined {
+        // SAFETY: there since this was made, and until it is dropped.
+        unsafe { self.0.joined().unwrap_unchecked() }
+    }
+
+    #[inline]
+    pub(super) fn map(&self) -> &Map {
+        &self.joined().map
     }
 
     /// Which member this process is; `None` in the child of a fork for which there was no room. Async-signal-safe.
@@ -138,43 +153,37 @@ impl Membership {
         }
     }
 
-    /// The file.
+    /// The number of the file that others may join by, and keep as long as they like.
     #[must_use]
     pub fn file(&self) -> i32 {
-        self.0.file.load(Ordering::Relaxed)
+        self.joined().handed.as_raw_fd()
     }
 
-    /// Whether there is a member of this number, this process or another. Async-signal-safe.
+    /// Whether there is a member of this number, this process or another; also if that cannot be told, because somebody has closed this process's
+    /// descriptors. Async-signal-safe.
     #[must_use]
     pub fn is_alive(&self, member: u32) -> bool {
-        // Its own lock would not be in its way.
-        self.member() == Some(member) || is_locked(self.file(), member)
-    }
-
-    /// Locks a byte beyond those of members, unless another process has; says whether it has it then. Threads of this process are one to the
-    /// kernel. The lock of a member that is gone can be had too. Async-signal-safe.
-    #[must_use]
-    pub fn try_lock(&self, byte: u32) -> bool {
-        set(self.file(), byte, libc::F_WRLCK)
-    }
-
-    /// Gives a lock back. Async-signal-safe.
-    pub fn unlock(&self, byte: u32) {
-        set(self.file(), byte, libc::F_UNLCK);
-    }
-
-    /// Makes sure that this is right in the child of a fork, in whose handlers this was not called yet. Async-signal-safe.
-    pub fn renew(&self) {
-        self.0.renew();
+        let own = &self.joined().own;
+        match self.member() {
+            // Its own lock would not be in its way.
+            Some(me) => member == me || !own.is_ours(me) || own.is_taken(member),
+            None => true,
+        }
     }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.0.member.store(NONE, Ordering::Relaxed);
-        let file = self.0.file.swap(NOTHING, Ordering::Relaxed);
-        // SAFETY: this one's own.
-        unsafe { libc::close(file) };
+        // The map goes before the lock.
+        held_off(|| {
+            self.0.member.store(NONE, Ordering::Relaxed);
+            // SAFETY: nobody else has the node, and no fork is under way.
+            let joined = unsafe { (*self.0.joined.get()).take() };
+            if let Some(Joined { handed, own, map }) = joined {
+                drop(map);
+                drop((own, handed));
+            }
+        });
         self.0.taken.store(false, Ordering::Release);
     }
 }
@@ -212,56 +221,5 @@ impl Owners for Members<'_> {
 
     fn wake_all(&self, word: &AtomicU32) {
         sys::wake_all_shared(word);
-    }
-}
-
-#[cfg(all(target_env = "gnu", target_pointer_width = "32"))]
-type Flock = libc::flock64;
-#[cfg(not(all(target_env = "gnu", target_pointer_width = "32")))]
-type Flock = libc::flock;
-
-#[allow(clippy::cast_possible_truncation, reason = "small constants, whose types differ by system")]
-fn lock(byte: u32, kind: i32) -> Flock {
-    // SAFETY: all zero is a lock, of no process, which is what is demanded here.
-    let mut lock: Flock = unsafe { core::mem::zeroed() };
-    lock.l_type = kind as _;
-    lock.l_whence = libc::SEEK_SET as _;
-    lock.l_start = byte.into();
-    lock.l_len = 1;
-    lock
-}
-
-fn set(file: i32, byte: u32, kind: i32) -> bool {
-    let _errno = ErrnoKept::new();
-    let lock = lock(byte, kind);
-    // SAFETY: the kernel reads the lock.
-    unsafe { libc::fcntl(file, libc::F_OFD_SETLK, &raw const lock) == 0 }
-}
-
-/// Whether another description has a byte locked; also if that cannot be told.
-fn is_locked(file: i32, byte: u32) -> bool {
-    let _errno = ErrnoKept::new();
-    let mut lock = lock(byte, libc::F_WRLCK);
-    // SAFETY: the kernel writes to the lock.
-    let asked = unsafe { libc::fcntl(file, libc::F_OFD_GETLK, &raw mut lock) };
-    asked != 0 || i32::from(lock.l_type) != libc::F_UNLCK
-}
-
-/// Opens a file anew under the same number, or else has that be of nothing. Async-signal-safe.
-fn reopen(file: i32) -> bool {
-    let path = super::file::path_of(file);
-    // SAFETY: the path ends in zeros. The new description takes the place of the old, whose owner knows it by its number.
-    unsafe {
-        let opened = libc::open(path.as_ptr().cast(), libc::O_RDWR | libc::O_CLOEXEC);
-        if opened < 0 {
-            // The old one must be given up all the same.
-            let nothing = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
-            libc::dup3(nothing, file, libc::O_CLOEXEC);
-            libc::close(nothing);
-            return false;
-        }
-        let moved = libc::dup3(opened, file, libc::O_CLOEXEC);
-        libc::close(opened);
-        moved >= 0
     }
 }

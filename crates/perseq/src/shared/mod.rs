@@ -4,7 +4,7 @@
 //! preempted, whoever runs next. So the slots of a file that several processes have mapped take the same sequences, for the same
 //! price. What is different is how a slot is owned:
 //!
-//! - A gate names its owner by process and thread. Whether another process is alive is told by a lock on the file ([`member`]); the gate of one
+//! - A gate names its owner by process and thread. Whether another process is alive is told by a lock on the file ([`locks`]); the gate of one
 //!   that is gone is taken over, which is safe where a sequence's slow path had it, since that changes its slot by one store;
 //!   and else the slot is abandoned.
 //! - The fence is a visit to the CPU (sched_setaffinity(2)), as membarrier rseq reaches one process only. While the caller is there nobody else
@@ -19,6 +19,8 @@
 
 mod error;
 mod file;
+#[doc(hidden)]
+pub mod locks;
 mod member;
 
 use core::ffi::CStr;
@@ -32,7 +34,7 @@ use crate::percpu::{Change, ExclusiveError, Gate, Head, Owned, Slot};
 use crate::section::{Protected, Slots};
 use crate::{ByCpu, cpu, fence};
 pub use error::SharedError;
-use file::{Map, Shape};
+use file::Shape;
 use member::Members;
 pub use member::Membership;
 
@@ -89,7 +91,8 @@ unsafe impl Shareable for () {
 /// ```
 #[derive(Debug)]
 pub struct SharedPerCpu<T: Shareable, C: Shareable = ()> {
-    map: Map,
+    /// That of slot 0, which stays: a section needs nothing else.
+    base: NonNull<u8>,
     membership: Membership,
     holds: PhantomData<(T, C)>,
 }
@@ -122,35 +125,39 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
         let file = file::memfd()?;
         Self::format(&file, members)?;
         file::seal(&file)?;
-        Self::join(rustix::fd::AsRawFd::as_raw_fd(&file))
+        Self::join_by(file)
     }
 
     /// Makes slots for up to `members` processes in a new file, which only this user may open, and joins them. On a file system in memory, for
-    /// instance below `/dev/shm`. Who makes the file shorter while it is used has its members killed by SIGBUS.
+    /// instance below `/dev/shm`. Who makes the file shorter while it is used has its members killed by SIGBUS, and so has a file system that is
+    /// full.
     ///
     /// # Errors
     /// [`SharedError`]; an existing file is one.
     pub fn create(path: &CStr, members: u32) -> Result<Self, SharedError> {
         let file = file::create(path)?;
-        Self::format(&file, members)?;
-        Self::join_own(file)
+        let created = Self::format(&file, members).and_then(|()| Self::join_by(file));
+        if created.is_err() {
+            // It is of no use to anybody, and in the way of another attempt.
+            file::remove(path);
+        }
+        created
     }
 
-    /// Joins the slots in a file.
+    /// Joins the slots in a file. That needs `/proc`: each member opens the file anew, for a description of its own.
     ///
     /// # Errors
     /// [`SharedError`].
     pub fn open(path: &CStr) -> Result<Self, SharedError> {
-        Self::join_own(file::open(path)?)
+        Self::join_by(file::open(path)?)
     }
 
-    /// Joins the slots in the file of this number. It is opened anew, through `/proc`, as each member needs a description of its own.
+    /// Joins the slots in the file that is open under this number; the caller may close it.
     ///
     /// # Errors
     /// [`SharedError`].
     pub fn join(file: i32) -> Result<Self, SharedError> {
-        let path = file::path_of(file);
-        Self::open(CStr::from_bytes_until_nul(&path).map_err(|_| SharedError::NotShared)?)
+        Self::join_by(file::duplicate(file)?)
     }
 
     /// Makes an empty file one of these slots, without joining.
@@ -158,27 +165,26 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
         let map = file::format(file, Shape { members, ..Self::SHAPE })?;
         for index in 0..cpu::possible() {
             // SAFETY: a slot of the mapping, whose item is zero, and that nobody else has yet.
-            unsafe { (*Self::slot(&map, index)).gate.ready() };
+            unsafe { (*Self::slot(map.slots, index)).gate.ready() };
         }
         map.ready();
         Ok(())
     }
 
-    fn join_own(file: OwnedFd) -> Result<Self, SharedError> {
-        let map = file::map(&file, Self::SHAPE)?;
-        let membership = Membership::new(file, map.members())?;
-        Ok(Self { map, membership, holds: PhantomData })
+    fn join_by(handed: OwnedFd) -> Result<Self, SharedError> {
+        let membership = Membership::new(handed, Self::SHAPE)?;
+        Ok(Self { base: membership.map().slots, membership, holds: PhantomData })
     }
 
-    fn slot(map: &Map, index: u32) -> *mut Slot<T, ByCpu> {
-        map.slots.as_ptr().wrapping_add((index as usize) << Self::SHAPE.shift).cast()
+    fn slot(base: NonNull<u8>, index: u32) -> *mut Slot<T, ByCpu> {
+        base.as_ptr().wrapping_add((index as usize) << Self::SHAPE.shift).cast()
     }
 
     /// What is common to all CPUs.
     #[must_use]
     pub fn common(&self) -> &C {
         // SAFETY: it is mapped as long as `self` is there, aligned, and at first zero, which is one. Members share it.
-        unsafe { self.map.common().cast().as_ref() }
+        unsafe { self.membership.map().common().cast().as_ref() }
     }
 
     /// The number of slots: one more than the highest possible CPU number.
@@ -194,7 +200,7 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
             return None;
         }
         // SAFETY: only an address inside a slot that lives as long as `self` is formed.
-        NonNull::new(unsafe { &raw mut (*Self::slot(&self.map, index)).value })
+        NonNull::new(unsafe { &raw mut (*Self::slot(self.base, index)).value })
     }
 
     /// Which member this process is, and whether others are alive.
@@ -212,7 +218,7 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
     /// How many processes can be members.
     #[must_use]
     pub fn members(&self) -> u32 {
-        self.map.members()
+        self.membership.map().members()
     }
 
     /// As [`PerCpu::exclusive`](crate::PerCpu::exclusive), among the threads of all members. On another CPU that is busy it takes some
@@ -249,7 +255,7 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
 
     fn gate(&self, index: u32) -> &Gate {
         // SAFETY: a slot of a possible CPU lives as long as `self`, and a gate is shared by design.
-        unsafe { &(*Self::slot(&self.map, index)).gate }
+        unsafe { &(*Self::slot(self.base, index)).gate }
     }
 
     fn exclusive_ptr<R>(
@@ -280,7 +286,7 @@ unsafe impl<T: Shareable, C: Shareable> Slots for SharedPerCpu<T, C> {
 
     #[inline]
     fn base(&self) -> *mut u8 {
-        self.map.slots.as_ptr()
+        self.base.as_ptr()
     }
 }
 
