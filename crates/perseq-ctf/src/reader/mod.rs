@@ -21,7 +21,7 @@ pub use merge::Events;
 pub use stream::{Packet, Packets};
 
 /// The most bytes that the types of a trace may take.
-const MAX_TYPES: u64 = 64 << 20;
+const MAX_TYPES: u64 = 16 << 20;
 
 /// A trace in a folder.
 #[derive(Debug)]

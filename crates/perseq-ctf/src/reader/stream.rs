@@ -1,9 +1,9 @@
 //! The packets of a stream, and the events in a packet.
 
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::{fmt, mem};
 
 use super::Event;
 use crate::error::{Error, at};
@@ -12,8 +12,8 @@ use crate::payload::walk_in;
 use crate::types::{ByteOrder, Clock, TraceType, Uuid};
 
 /// Bytes that are in a file, or in memory.
-pub(crate) trait Source: Read + Seek {}
-impl<S: Read + Seek> Source for S {}
+pub(crate) trait Source: Read + Seek + Send {}
+impl<S: Read + Seek + Send> Source for S {}
 
 /// What is said of a packet before its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,13 +131,12 @@ impl Packets {
         Ok(Some((packet, preface)))
     }
 
-    /// The next packet with all its content, into memory that is used again.
-    fn content(&mut self, mut memory: Vec<u8>) -> Result<Option<(Packet, Vec<u8>)>, Error> {
+    /// The next packet with all its content.
+    fn content(&mut self) -> Result<Option<(Packet, Vec<u8>)>, Error> {
         let Some((packet, preface)) = self.preface()? else { return Ok(None) };
         self.source.seek(SeekFrom::Start(packet.offset)).map_err(at(&self.path))?;
-        memory.clear();
         // It is no more than `MAX_PACKET`, and in the file.
-        memory.resize(preface.content as usize, 0);
+        let mut memory = vec![0; preface.content as usize];
         self.source.read_exact(&mut memory).map_err(at(&self.path))?;
         Ok(Some((packet, memory)))
     }
@@ -175,9 +174,7 @@ impl<'t> Stream<'t> {
 
     fn read(&mut self) -> Result<Option<Event<'t>>, Error> {
         while self.at >= self.bytes.len() {
-            // If nobody has an event of the packet before, its memory is used again.
-            let memory = Arc::try_unwrap(mem::take(&mut self.bytes)).unwrap_or_default();
-            let Some((packet, bytes)) = self.packets.content(memory)? else { return Ok(None) };
+            let Some((packet, bytes)) = self.packets.content()? else { return Ok(None) };
             self.bytes = Arc::new(bytes);
             self.at = START;
             self.time = packet.begin;
