@@ -34,6 +34,32 @@ install_packages() {
     fi
 }
 
+# private_apt ARCH SUITE: from here on apt knows one suite of Debian, for one architecture, and nothing of the host. Its state is in
+# the folder $work; PERSEQ_DEBIAN is the mirror.
+private_apt() {
+    local root=$work/apt mirror=${PERSEQ_DEBIAN:-http://deb.debian.org/debian}
+    rm -rf "$root"
+    mkdir -p "$root"/{state/lists/partial,cache/archives/partial,etc/apt.conf.d}
+    : >"$root/state/status"
+    # A suite that is no longer supported is no longer signed anew.
+    echo "deb [arch=$1 check-valid-until=no] $mirror $2 main" >"$root/etc/sources.list"
+    cat >"$root/apt.conf" <<END
+APT::Architecture "$1";
+APT::Architectures { "$1"; };
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Dir::State "$root/state";
+Dir::State::status "$root/state/status";
+Dir::Cache "$root/cache";
+Dir::Etc "$root/etc";
+Dir::Etc::sourceparts "$root/etc/apt.conf.d";
+Dir::Etc::preferencesparts "$root/etc/apt.conf.d";
+Dir::Etc::trustedparts "/etc/apt/trusted.gpg.d";
+END
+    export APT_CONFIG=$root/apt.conf
+    apt-get update >"$root/log" 2>&1 && ! grep -q '^[WE]:' "$root/log"
+}
+
 # report NAME RESULT LOG STARTED: one line about a run of `cargo test --quiet`, after what failed in it.
 report() {
     local name=$1 result=$2 log=$3 started=$4 passed left_out
