@@ -4,7 +4,7 @@
 #
 # A way is a runner that cargo puts before each test binary. Left out are binaries that only start compilers and look at what
 # they built: they do not run the library themselves, and put the programs they build into such places on their own
-# (tests/tests/environments). PERSEQ_STRESS says for how many seconds to stress; here there is less to find than elsewhere.
+# (tests/tests/environments); and what runs nothing of the library. PERSEQ_STRESS says for how many seconds to stress; here there is less to find than elsewhere.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -20,14 +20,18 @@ tests=(--workspace --lib --bins --tests)
 limit=120
 failed=0
 
-# Left out, as patterns of package/binary; the last explore models, and run nothing of the library.
-compilers="*/compile_errors */linked */environments */debuggers perseq-macros/* */protocol */lock_protocol"
+# Left out, as patterns of package/binary; the last explore models, or are of crates without sequences.
+compilers="*/compile_errors */linked */environments */debuggers perseq-macros/* */protocol */lock_protocol */rcu_protocol"
+compilers+=" perseq-ctf/* perseq-inspect/*"
+# To the library these are what `off` is, once it has found out.
+as_off="$compilers */stress */rcu */rcu_shared */rcu_litmus */shared_slots */abort_injection* perseq-cli/*"
 # These run another program, which no emulator follows.
 children="perseq-cli/bench perseq-cli/info"
 # Tens of times slower; what is left are the library's own tests, its models and its slots. The command uses instructions in its
 # benchmarks that valgrind does not know. To valgrind it is an error to ask the kernel for a word of which a byte is not there, or not
 # initialised, as ops vectors do.
-not_under_valgrind="$compilers perseq-cli/* */stress */forks */abort_injection* */opv */opv_faults"
+not_under_valgrind="$compilers perseq-cli/* */stress */rcu */rcu_shared */rcu_litmus */shared_slots */forks */abort_injection*"
+not_under_valgrind+=" */opv */opv_faults"
 # The emulator itself crashes under timers whose signals go to one thread, whatever the handler does.
 not_under_qemu="$compilers $children */stress"
 
@@ -70,8 +74,8 @@ for name in "$@"; do
     case $name in
     off) way off "$compilers" env PERSEQ=off ;;
     tunable) way tunable "$compilers" env GLIBC_TUNABLES=glibc.pthread.rseq=0 ;;
-    forbidden) way forbidden "$compilers" "$deny" rseq=EPERM -- ;;
-    hidden) way hidden "$compilers" "$deny" rseq=ENOSYS -- ;;
+    forbidden) way forbidden "$as_off" "$deny" rseq=EPERM -- ;;
+    hidden) way hidden "$as_off" "$deny" rseq=ENOSYS -- ;;
     valgrind)
         if has valgrind valgrind; then
             way valgrind "$not_under_valgrind" env PROPTEST_CASES=16 \
