@@ -16,8 +16,11 @@ cd "$(dirname "$0")/.."
 
 export PERSEQ_SAMPLE=${PERSEQ_SAMPLE:-32} PROPTEST_CASES=${PROPTEST_CASES:-16} PERSEQ_STRESS=${PERSEQ_STRESS:-1}
 tests=(-p perseq-abi -p perseq -p perseq-rcu -p perseq-tests --lib)
-for test in abort_injection abort_injection_controls expressions forks locks models ops opv opv_faults pool rcu rcu_interplay
-    rcu_shared shared shared_slots slots stress threads; do
+names=(
+    abort_injection abort_injection_controls expressions forks locks models ops opv opv_faults pool rcu rcu_interplay rcu_shared shared
+    shared_slots slots stress threads
+)
+for test in "${names[@]}"; do
     tests+=(--test "$test")
 done
 export PERSEQ_GUEST_LIMIT=${PERSEQ_GUEST_LIMIT:-300}
