@@ -41,7 +41,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("a lock that is held", try_held_lock),
         Scenario::new("a pair of words read at once", pair_read),
         Scenario::new("a record that all CPUs share", shared_read),
-        Scenario::new("a short read of a word of 64 bits", |trap| short_read(trap, |number| number)),
+        Scenario::new("a short read of a word of 64 bits", |trap| short_read(trap, Wide)),
         Scenario::new("a short read of a word of 32 bits", |trap| short_read(trap, |number| number as u32)),
         Scenario::new("a short read of bytes", |trap| short_read(trap, |number| bytes(number as u8))),
         Scenario::new("a sequence beside ops vectors", beside_vectors),
@@ -346,6 +346,11 @@ fn shared_read(trap: &Trap) {
         assert_eq!(read, last.map(|number| (number, !number)), "what the last attempt saw");
     }
 }
+
+/// A word that is aligned to its size on every machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(align(8))]
+struct Wide(u64);
 
 /// A value of each number, of which the last is read.
 fn short_read<T: Copy + Send + Sync + PartialEq + Debug + 'static>(trap: &Trap, value: fn(u64) -> T) {
