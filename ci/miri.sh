@@ -27,4 +27,4 @@ cargo +nightly miri test -p perseq-tests --test models --test expressions --test
 MIRIFLAGS="$MIRIFLAGS -Zmiri-disable-weak-memory-emulation" cargo +nightly miri test -p perseq-tests --test opv
 # Threads under many schedules, one for each seed.
 MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..8" cargo +nightly miri test -p perseq-tests --test models --test shared race
-MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..8" cargo +nightly miri test -p perseq-rcu --test threads
+MIRIFLAGS="$MIRIFLAGS -Zmiri-many-seeds=0..3" cargo +nightly miri test -p perseq-rcu --test threads
