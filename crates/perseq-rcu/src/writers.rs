@@ -147,11 +147,11 @@ impl Writers {
         R: Readers<Error = GraceError> + Balanced,
     {
         let mut patience = Patience::new();
-        let elapsed = |patience: &Patience| match patience.elapsed() {
+        let in_time = |patience: &Patience| match patience.elapsed() {
             elapsed if time.is_some_and(|time| elapsed >= time) => {
                 Err(GraceError::Stalled(readers.balance().into_stall(elapsed)))
             }
-            elapsed => Ok(elapsed),
+            _ => Ok(()),
         };
         let mut leader = loop {
             if self.sequence.has_reached(target) {
@@ -162,7 +162,7 @@ impl Writers {
                 (None, None) => break self.lead(readers),
                 (None, Some(_)) => {
                     patience.wait();
-                    elapsed(&patience)?;
+                    in_time(&patience)?;
                 }
             }
         };
@@ -170,7 +170,9 @@ impl Writers {
         while !self.sequence.has_reached(target) {
             if !self.advance(&mut leader)? {
                 patience.wait();
-                self.watch.look(elapsed(&patience)?, &mut reported, || readers.balance());
+                // Before the time is up, so that nobody gives up in silence.
+                self.watch.look(patience.elapsed(), &mut reported, || readers.balance());
+                in_time(&patience)?;
             }
         }
         Ok(())

@@ -172,6 +172,8 @@ fn the_barrier_is_what_keeps_a_writer_from_readers_that_have_just_entered() {
         nothing.unwrap_or(0)
     ));
     assert_eq!((waited, barrier), (0, 0));
-    // Other processors may be too quick for it.
-    assert!(nothing.is_some() || !cfg!(target_arch = "x86_64"), "the litmus is too weak to show anything");
+    // Other processors may be too quick for it, and an emulator may have no store buffers.
+    let emulated = std::fs::read_to_string("/proc/cpuinfo").is_ok_and(|info| info.contains("QEMU"));
+    let shows = cfg!(target_arch = "x86_64") && !emulated;
+    assert!(nothing.is_some() || !shows, "the litmus is too weak to show anything");
 }
