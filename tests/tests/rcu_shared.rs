@@ -28,6 +28,7 @@ use perseq_rcu::shared::{SharedDomain, SharedError};
 use perseq_tests::child;
 use perseq_tests::forked::{Forked, Signal, sleep};
 use perseq_tests::limit::{Limit, eventually};
+use perseq_tests::skip::skip;
 use rustix::mm::{MapFlags, ProtFlags};
 
 /// One test at a time: a fork joins every domain of its parent, and those of other tests are full then.
@@ -84,6 +85,10 @@ fn a_reader_that_is_killed_or_executes_another_program_holds_up_nobody() {
     let _alone = alone(60, "a reader that is gone");
     let domain = SharedDomain::memfd(4).unwrap();
     for executes in [false, true] {
+        if executes && !std::path::Path::new("/bin/sleep").exists() {
+            skip("sleep", "another program to execute");
+            continue;
+        }
         let [entered, go] = [Signal::new(), Signal::new()];
         let reader = Forked::new(|| {
             let _guard = domain.read();
@@ -104,7 +109,7 @@ fn a_reader_that_is_killed_or_executes_another_program_holds_up_nobody() {
         }
         domain.synchronize_within(LATER).unwrap();
         // The program that it executes runs on, and is no member.
-        assert_eq!(domain.members(), 1);
+        assert!(eventually(LATER, || domain.members() == 1));
     }
 }
 
