@@ -58,8 +58,8 @@ pub(crate) trait Readers {
     fn current(&self) -> usize;
     /// Has new readers take `phase`, now or at one of the next calls.
     fn switch_to(&self, phase: usize);
-    /// The grace period is over, or nobody takes it forward for the moment: others may switch phases.
-    fn let_go(&self) {}
+    /// The grace period is `over`, or nobody takes it forward for the moment: others may switch phases, at once or soon.
+    fn let_go(&self, _over: bool) {}
 }
 
 /// Whether as many have left as have entered; what those did who have left has been acquired. The order matters.

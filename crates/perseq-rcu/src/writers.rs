@@ -68,7 +68,7 @@ struct Leader<'w, R: Readers> {
 
 impl<R: Readers> Drop for Leader<'_, R> {
     fn drop(&mut self) {
-        self.readers.let_go();
+        self.readers.let_go(!self.progress.has_begun());
     }
 }
 

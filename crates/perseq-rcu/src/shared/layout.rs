@@ -39,6 +39,8 @@ pub(super) struct Header {
     members: AtomicU32,
     /// Rows that were ever used.
     pub(super) used: AtomicU32,
+    /// Until when, on the monotonic clock in nanoseconds, nobody switches phases again.
+    pub(super) settled: AtomicU64,
     /// The phase that new readers take.
     pub(super) current: Apart<AtomicU32>,
 }

@@ -17,7 +17,8 @@
 //! waited for; or before, and then it holds the lock, and its row was cleared before its first reader entered.
 //!
 //! Only one writer of all switches phases, for the time of its grace period: who holds the lock for that. So two writers do not
-//! send readers to and fro. If nobody is reading, none needs it.
+//! send readers to and fro. If nobody is reading, none needs it. One that polls does not keep the lock from one poll to the next, as there may be none;
+//! instead nobody switches again for a time in which readers leave.
 //!
 //! Invariant: row `n` is written to by the process that holds the lock on byte `n` of the file, and is of no reader when that lock is taken.
 //!
@@ -63,6 +64,15 @@ use member::{Place, claim, clear};
 pub use offset::{Offset, OutOfRegion, Region};
 
 type Phase = crate::counts::Phase<SharedDomain>;
+
+/// How long phases stay as they are, after somebody switched them who polls, in nanoseconds.
+const SETTLE: u64 = 20_000_000;
+
+/// Nanoseconds of the monotonic clock, which all processes share.
+fn monotonic() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+}
 
 /// The byte that whoever switches phases has locked, beyond those of rows.
 const SWITCH: u32 = u32::MAX;
@@ -415,6 +425,11 @@ impl grace::Readers for SharedDomain {
     fn switch_to(&self, phase: usize) {
         let Some(place) = *self.place else { return };
         if !self.switching.load(Ordering::Relaxed) {
+            let settled = place.map.header().settled.load(Ordering::Relaxed);
+            // What is further away was said by a clock of another time namespace.
+            if (1..=SETTLE).contains(&settled.wrapping_sub(monotonic())) {
+                return;
+            }
             // Who has no description any more does without, and goes round in its own pace.
             if !self.own.is_ours(place.member) || !self.own.try_take(SWITCH).unwrap_or(false) {
                 return;
@@ -424,8 +439,12 @@ impl grace::Readers for SharedDomain {
         place.current.store(u32::from(phase != 0), Ordering::Relaxed);
     }
 
-    fn let_go(&self) {
+    fn let_go(&self, over: bool) {
         if self.switching.swap(false, Ordering::Relaxed) {
+            if let Some(place) = *self.place {
+                let until = if over { 0 } else { monotonic() + SETTLE };
+                place.map.header().settled.store(until, Ordering::Relaxed);
+            }
             self.own.give_back(SWITCH);
         }
     }
