@@ -89,7 +89,6 @@ unsafe impl Shareable for () {
 /// assert_eq!(sum, 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct SharedPerCpu<T: Shareable, C: Shareable = ()> {
     /// That of slot 0, which stays: a section needs nothing else.
     base: NonNull<u8>,
@@ -273,6 +272,13 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
         let result = f(item);
         drop(owned);
         Ok(result)
+    }
+}
+
+impl<T: Shareable, C: Shareable> core::fmt::Debug for SharedPerCpu<T, C> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (slots, member) = (self.slots(), self.membership.member());
+        f.debug_struct("SharedPerCpu").field("slots", &slots).field("member", &member).finish_non_exhaustive()
     }
 }
 

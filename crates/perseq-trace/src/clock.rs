@@ -1,0 +1,102 @@
+//! The clock of a session: the counter of the processor, or the monotonic clock where that is not to be trusted.
+//!
+//! The counter is read in the section, and tells the time at once. It is trusted if the kernel keeps its own time by it: then it runs
+//! evenly, on all CPUs alike. How fast it runs is measured against the monotonic clock, from the beginning of a session to its end, so the
+//! longer that is the better it is known.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use perseq_ctf::Clock;
+
+use crate::sys;
+
+/// How long the counter is measured at least.
+const BASELINE: Duration = Duration::from_millis(20);
+
+/// A moment by both clocks.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    cycles: u64,
+    monotonic: u64,
+}
+
+impl Moment {
+    /// Now: of several attempts that with the least time in between.
+    fn now() -> Self {
+        let attempt = || {
+            let before = perseq::section::tsc();
+            let monotonic = sys::monotonic();
+            let after = perseq::section::tsc();
+            (after.wrapping_sub(before), Self { cycles: before + after.wrapping_sub(before) / 2, monotonic })
+        };
+        let attempts = (0..16).map(|_| attempt());
+        attempts.min_by_key(|(between, _)| *between).map_or_else(|| attempt().1, |(_, moment)| moment)
+    }
+}
+
+/// The clock of a session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
+    begin: Moment,
+    /// The counter is read in sections.
+    pub(crate) counter: bool,
+}
+
+impl Source {
+    /// The better one of the two.
+    pub(crate) fn choose() -> Self {
+        Self { begin: Moment::now(), counter: is_trusted() }
+    }
+
+    /// The time now, of this clock.
+    pub(crate) fn now(&self) -> u64 {
+        if self.counter { perseq::section::tsc() } else { sys::monotonic() }
+    }
+
+    /// What is known of it by now.
+    pub(crate) fn describe(&self) -> Clock {
+        if !self.counter {
+            let offset = sys::realtime().cast_signed() - sys::monotonic().cast_signed();
+            let mut clock = Clock::nanoseconds("monotonic", offset);
+            clock.description = "CLOCK_MONOTONIC".into();
+            return clock;
+        }
+        let since = Instant::now();
+        let mut end = Moment::now();
+        while Duration::from_nanos(end.monotonic - self.begin.monotonic) < BASELINE {
+            std::thread::sleep(BASELINE.saturating_sub(since.elapsed()));
+            end = Moment::now();
+        }
+        let (cycles, nanos) = (end.cycles - self.begin.cycles, end.monotonic - self.begin.monotonic);
+        let frequency = u128::from(cycles) * 1_000_000_000 / u128::from(nanos.max(1));
+        let frequency = u64::try_from(frequency).unwrap_or(u64::MAX).max(1);
+        // When the counter was 0, by the clock of the wall.
+        let now = (sys::realtime(), perseq::section::tsc());
+        let running = u128::from(now.1) * 1_000_000_000 / u128::from(frequency);
+        let offset = i128::from(now.0) - running.cast_signed();
+        let mut clock = Clock::nanoseconds("counter", 0);
+        clock.description = "the counter of the processor".into();
+        clock.frequency = frequency;
+        clock.offset_seconds = i64::try_from(offset.div_euclid(1_000_000_000)).unwrap_or(0);
+        let rest = offset.rem_euclid(1_000_000_000).unsigned_abs() * u128::from(frequency) / 1_000_000_000;
+        clock.offset_cycles = u64::try_from(rest).unwrap_or(0).min(frequency - 1);
+        clock
+    }
+}
+
+/// Whether the counter of the processor is a clock. On aarch64 and riscv64 it is the architecture's own, which is one.
+fn is_trusted() -> bool {
+    if !cfg!(any(target_arch = "x86_64", target_arch = "x86")) {
+        return cfg!(any(target_arch = "aarch64", target_arch = "riscv64"));
+    }
+    let source = fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    if source.is_ok_and(|source| source.trim() == "tsc") {
+        return true;
+    }
+    // A hypervisor's clock is made of a counter that does not stop, if there is one.
+    fs::read_to_string("/proc/cpuinfo").is_ok_and(|info| {
+        let flags = info.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+        ["constant_tsc", "nonstop_tsc"].iter().all(|flag| flags.split_whitespace().any(|has| has == *flag))
+    })
+}

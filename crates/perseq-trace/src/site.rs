@@ -1,0 +1,187 @@
+//! Sites: the places in a program that can record an event.
+//!
+//! Each is a `static`, which is registered when the program is loaded: so all that a program can record is known before it does.
+//!
+//! Invariant: sites are linked one behind the other, and never taken out: a library with sites must stay loaded, or at least its
+//! memory. `id` is 0 while a site is off.
+
+use std::borrow::Cow;
+use std::ptr::{self, null_mut};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+use perseq_ctf::{EventType, Field, Level};
+
+use crate::session;
+
+/// A place that can record an event; made by [`event!`](crate::event).
+#[derive(Debug)]
+pub struct Site {
+    provider: &'static str,
+    name: &'static str,
+    level: Level,
+    fields: &'static [Field],
+    source: (&'static str, u32),
+    /// One more than the id of its events in the session, and how they are recorded; 0 if they are not.
+    id: AtomicU32,
+    next: AtomicPtr<Site>,
+}
+
+static FIRST: AtomicPtr<Site> = AtomicPtr::new(null_mut());
+
+impl Site {
+    /// A site that is off.
+    #[must_use]
+    pub const fn new(
+        provider: &'static str,
+        name: &'static str,
+        level: Level,
+        fields: &'static [Field],
+        file: &'static str,
+        line: u32,
+    ) -> Self {
+        Self {
+            provider,
+            name,
+            level,
+            fields,
+            source: (file, line),
+            id: AtomicU32::new(0),
+            next: AtomicPtr::new(null_mut()),
+        }
+    }
+
+    /// Lets sessions know of it. Called when the program, or the library, is loaded; once is enough.
+    pub fn register(&'static self) {
+        let this = ptr::from_ref(self).cast_mut();
+        let mut end = &FIRST;
+        // There are only so many.
+        while let Err(other) = end.compare_exchange(null_mut(), this, Ordering::AcqRel, Ordering::Acquire)
+            && other != this
+        {
+            // SAFETY: what is linked is `'static`.
+            end = unsafe { &(*other).next };
+        }
+        session::found(self);
+    }
+
+    /// The id of its events and how they are recorded, if they are: one load.
+    #[inline(always)]
+    pub fn enabled(&self) -> Option<u32> {
+        match self.id.load(Ordering::Relaxed) {
+            0 => None,
+            id => Some(id - 1),
+        }
+    }
+
+    pub(crate) fn set(&self, id: Option<u32>) {
+        self.id.store(id.map_or(0, |id| id + 1), Ordering::Relaxed);
+    }
+
+    /// The provider and the name, as they are named in globs.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}:{}", self.provider, self.name)
+    }
+
+    /// How grave it is.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    pub(crate) fn event_type(&self) -> EventType {
+        let mut event = EventType::new(self.provider, self.name, self.level, self.fields);
+        event.source = Some((Cow::Borrowed(self.source.0), self.source.1));
+        event
+    }
+}
+
+/// All sites that were registered, in that order.
+pub fn sites() -> impl Iterator<Item = &'static Site> {
+    // SAFETY: what is linked is `'static`.
+    let get = |at: *mut Site| unsafe { at.as_ref() };
+    std::iter::successors(get(FIRST.load(Ordering::Acquire)), move |site| {
+        get(site.next.load(Ordering::Acquire))
+    })
+}
+
+/// Records an event, if that is on: a provider, a name, and fields of which each has a type.
+///
+/// Off, it costs one load and a branch, and the values are not computed. On, it is one restartable sequence into the ring of the running CPU. It may be
+/// used in signal handlers, before `main`, and in destructors of thread-local values.
+///
+/// ```
+/// use perseq_trace::event;
+///
+/// let (path, size) = ("/etc/hosts", 220_u64);
+/// event!(files::opened, path: &str = path, size: u64 = size);
+/// event!(Debug, files::closed, path: &str);   // a variable of the same name; with a level
+/// # let _ = (path, size);
+/// ```
+///
+/// The types are those of [`Encode`](crate::Encode).
+#[macro_export]
+macro_rules! event {
+    ($provider:ident :: $name:ident $($fields:tt)*) => {
+        $crate::event!(Info, $provider::$name $($fields)*)
+    };
+    ($level:ident, $provider:ident :: $name:ident $(, $field:ident : $type:ty $(= $value:expr)?)* $(,)?) => {{
+        static SITE: $crate::Site = $crate::Site::new(
+            ::core::stringify!($provider),
+            ::core::stringify!($name),
+            $crate::Level::$level,
+            const { &[$($crate::Field::new(::core::stringify!($field), <$type as $crate::Encode>::KIND)),*] },
+            ::core::file!(),
+            ::core::line!(),
+        );
+        $crate::__at_load!(SITE);
+        if let ::core::option::Option::Some(id) = SITE.enabled() {
+            $(let $field: $type = $crate::__value!($field $(= $value)?);)*
+            let size = 0 $(+ $crate::Encode::size(&$field))*;
+            $crate::emit::record(id, size, |at: *mut u8| {
+                // SAFETY: there is room for the sizes of all fields.
+                $(let at = unsafe { $crate::Encode::put(&$field, at) };)*
+                let _ = at;
+            });
+        }
+    }};
+}
+
+/// The value of a field.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __value {
+    ($field:ident) => {
+        $field
+    };
+    ($field:ident = $value:expr) => {
+        $value
+    };
+}
+
+/// Registers a site when the object file is loaded that it is in.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __at_load {
+    ($site:ident) => {
+        const _: () = {
+            #[used]
+            #[unsafe(link_section = ".init_array")]
+            static REGISTER: extern "C" fn() = {
+                extern "C" fn register() {
+                    $site.register();
+                }
+                register
+            };
+        };
+    };
+}
+
+/// Elsewhere nothing is recorded.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __at_load {
+    ($site:ident) => {};
+}
