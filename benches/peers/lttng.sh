@@ -37,7 +37,7 @@ start_daemon() {
 
 # The files that a channel writes begin anew when they are full.
 start_session() {
-    bounded='--tracefile-size=33554432 --tracefile-count=2'
+    bounded='--tracefile-size=8388608 --tracefile-count=2'
     quietly create "$session" --output="$files/trace" &&
         quietly enable-channel --userspace --session="$session" large --discard $bounded \
             --subbuf-size="$1" --num-subbuf="$2" &&
@@ -53,7 +53,7 @@ start_session() {
 discarded() {
     control list "$session" | awk '
         /^- [a-z]+:/ { sub(":", "", $2); channel = $2 }
-        /Discarded events:/ { print channel, $3 }'
+        /Discarded events:/ { print channel, $3 }' | sort -r
 }
 
 # finish: all that the session leaves.
@@ -76,7 +76,8 @@ if missing; then
 fi
 # One benchmark at a time: the next would record in the sessions of both, and lose the daemon with the first. The lock is that of the
 # directory, so there is no file to leave behind; the daemon holds it as long as it lives.
-if ! exec 9<"$1" || ! flock --wait 20 9; then
+exec 9<"$1"
+if ! flock --wait 20 9; then
     echo "another benchmark uses LTTng"
     exit
 fi
