@@ -46,6 +46,9 @@ type Make = Box<dyn Fn(&Seat) -> Result<Op, String> + Send + Sync>;
 /// Makes what a run takes place amid.
 type Amid = Box<dyn Fn() -> Box<dyn Any> + Send + Sync>;
 
+/// What there is to say behind all runs.
+type Remark = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// One way to do the group's job.
 pub struct Contestant {
     /// Its name: `perseq`, or what a user would use instead.
@@ -63,6 +66,8 @@ pub struct Contestant {
     pub amid: Option<Amid>,
     /// How many operations have taken effect so far, if that can be told: it must be all of them.
     pub total: Option<Box<dyn Fn() -> u64 + Send + Sync>>,
+    /// What there is to say of it when all has been measured, if anything: a further note. Contestants may say the same.
+    pub remark: Option<Remark>,
     /// What others have published for it.
     pub published: &'static [Published],
 }
@@ -76,7 +81,17 @@ impl Contestant {
         step: u64,
         make: impl Fn(&Seat) -> Result<Op, String> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, variant, threads, step, make: Box::new(make), amid: None, total: None, published: &[] }
+        Self {
+            name,
+            variant,
+            threads,
+            step,
+            make: Box::new(make),
+            amid: None,
+            total: None,
+            remark: None,
+            published: &[],
+        }
     }
 
     /// Adds what each run takes place amid: threads, for instance, or what tidies up when it is dropped.
@@ -88,6 +103,12 @@ impl Contestant {
     /// Adds the check: `total` must come to the number of operations that were run.
     pub fn counted_by(mut self, total: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         self.total = Some(Box::new(total));
+        self
+    }
+
+    /// Adds what there is to say when all has been measured.
+    pub fn remark(mut self, remark: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        self.remark = Some(Box::new(remark));
         self
     }
 

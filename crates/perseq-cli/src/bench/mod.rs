@@ -7,6 +7,7 @@
 //! | [`hot`], [`lanes`], [`arch`] | what their contestants are written with |
 //! | [`engine`] | the measuring |
 //! | [`memory`] | what things cost in memory |
+//! | [`peers`] | where those peers are that are no crates |
 //! | [`report`] | table, JSON and HTML |
 
 mod arch;
@@ -17,6 +18,7 @@ mod hot;
 mod lanes;
 mod memory;
 mod objects;
+mod peers;
 mod report;
 
 use std::fs::{File, OpenOptions};

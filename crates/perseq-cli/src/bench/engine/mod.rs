@@ -48,6 +48,8 @@ pub struct Effort {
 pub struct Measured {
     /// For each contestant its samples, or why there are none.
     pub results: Vec<Result<Summary, String>>,
+    /// What contestants had to say in the end.
+    pub remarks: Vec<String>,
     /// What the machine did meanwhile.
     pub noise: Noise,
 }
@@ -187,8 +189,14 @@ fn take(
         }
         results[entry.batches.contestant] = Ok(Summary::of(entry.samples));
     }
+    let mut remarks = Vec::new();
+    for remark in contestants.iter().filter_map(|contestant| contestant.remark.as_ref()?()) {
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
     let yardstick = results.pop().expect("it was pushed behind the contestants")?;
-    Ok(Measured { results, noise: Noise::judge(&yardstick, before, after, seconds) })
+    Ok(Measured { results, remarks, noise: Noise::judge(&yardstick, before, after, seconds) })
 }
 
 /// Runs a contestant until it is warm and the size of its batch is known.
@@ -327,6 +335,14 @@ mod tests {
             .counted_by(|| found.load(Ordering::Relaxed));
         assert!(measured(vec![contestant]).unwrap().results[0].is_ok());
         assert_eq!(there.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_several_have_to_say_is_said_once() {
+        let remark = |text: &'static str| counter(Threads::One, 0).remark(move || Some(text.to_owned()));
+        let contestants =
+            vec![remark("lost"), remark("lost"), counter(Threads::One, 0).remark(|| None), remark("found")];
+        assert_eq!(measured(contestants).unwrap().remarks, ["lost", "found"]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod rcu;
 mod rcu_map;
 mod ring;
 mod stack;
+mod trace;
 
 use super::group::Group;
 
@@ -34,6 +35,7 @@ pub const ALL: &[Group] = &[
     lock::GROUP,
     rcu::GROUP,
     rcu_map::GROUP,
+    trace::GROUP,
 ];
 
 #[cfg(test)]

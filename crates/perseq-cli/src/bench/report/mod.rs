@@ -102,6 +102,7 @@ impl Report {
         for (row, ratio) in self.rows.iter_mut().zip(ratios) {
             row.ratio = ratio;
         }
+        self.notes.extend(measured.remarks);
         self.noise = measured.noise;
     }
 
@@ -234,7 +235,7 @@ pub mod fixtures {
         };
         let noise =
             Noise { reasons: vec!["an unchanging loop varied by 9 %".to_owned()], ..Noise::default() };
-        report.fill(Measured { results, noise });
+        report.fill(Measured { results, remarks: Vec::new(), noise });
         report
     }
 }

@@ -2,10 +2,7 @@
 //! if they are there: the command needs neither `liburcu` nor a C compiler.
 
 use std::any::Any;
-use std::env;
-use std::error::Error as _;
 use std::marker::PhantomData;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 
 use libloading::Library;
@@ -14,6 +11,7 @@ use super::scheme::{Defers, Freed, Holds, Replaces, Scheme, Waits};
 use crate::bench::group::Op;
 use crate::bench::hot::Sums;
 use crate::bench::lanes::{Alone, forever};
+use crate::bench::peers;
 
 /// What such a library exports. All but `barrier` are for threads that have joined and not left.
 struct Functions {
@@ -32,16 +30,14 @@ struct Functions {
 impl Functions {
     /// Loads the library of a flavour, for good.
     fn load(flavour: &str) -> Result<Self, String> {
-        let name = format!("{flavour}.so");
-        let path = directory().map(|directory| directory.join(name)).filter(|path| path.exists());
-        let path = path.ok_or("needs ci/peers.sh")?;
+        let path = peers::find(&format!("{flavour}.so"))?;
         ALIGNED.with(|aligned| _ = std::hint::black_box(aligned));
         // SAFETY: what runs at once is a function of ours that makes an object, and what liburcu does as it begins.
-        let library: &Library = forever(unsafe { Library::new(path) }.map_err(wrong)?);
+        let library: &Library = forever(unsafe { Library::new(path) }.map_err(peers::wrong)?);
         macro_rules! function {
             ($name:literal) => {
                 // SAFETY: the function has this type in `liburcu.c` or `liburcu_read.c`, and the library stays.
-                *unsafe { library.get($name) }.map_err(wrong)?
+                *unsafe { library.get($name) }.map_err(peers::wrong)?
             };
         }
         Ok(Self {
@@ -59,26 +55,10 @@ impl Functions {
     }
 }
 
-/// What the loader says, which is in the source of an error.
-fn wrong(error: libloading::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), ToString::to_string)
-}
-
 thread_local! {
     /// The loader gives a library room near the thread pointer only at the alignment that the executable has asked for itself, and
     /// liburcu's variables, which it wants there for `read_inline`, need this one.
     static ALIGNED: Alone = const { Alone(AtomicU64::new(0)) };
-}
-
-/// Where the libraries are: where the user says, or beside what cargo has built.
-fn directory() -> Option<PathBuf> {
-    if let Some(directory) = env::var_os("PERSEQ_PEERS") {
-        return Some(directory.into());
-    }
-    let executable = env::current_exe().ok()?;
-    // Cargo marks its directory with this file.
-    let target = executable.ancestors().find(|directory| directory.join("CACHEDIR.TAG").exists())?;
-    Some(target.join("peers"))
 }
 
 /// A flavour, with its read side inlined or called.
