@@ -8,11 +8,12 @@
 //!
 //! The first two are replaced whole, by renaming: whenever the process ends, the types are there.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, at};
 use crate::metadata::{Version, metadata};
+use crate::reader::{Packets, Trace};
 use crate::side;
 use crate::types::TraceType;
 use crate::writer::StreamWriter;
@@ -47,6 +48,16 @@ impl Directory {
         Ok(directory)
     }
 
+    /// Goes on with a trace whose writer is gone; its types too. The version must be that in which it is written.
+    ///
+    /// # Errors
+    /// If the folder is no trace of ours, its types are damaged, or it cannot be read.
+    pub fn resume(path: impl Into<PathBuf>, version: Version) -> Result<(Self, TraceType), Error> {
+        let path = path.into();
+        let types = Trace::open(&path)?.types().clone();
+        Ok((Self { path, version }, types))
+    }
+
     /// Writes the types again: there are more events than before. What was there may only have grown at its end, or events that
     /// are written already cannot be read.
     ///
@@ -66,6 +77,25 @@ impl Directory {
         let path = self.path.join(format!("{STREAM}{cpu}"));
         let file = File::create_new(&path).map_err(at(&path))?;
         Ok(StreamWriter::new(file, types, cpu, start))
+    }
+
+    /// Goes on with the stream of a CPU: after its last whole packet, or as [`stream`](Self::stream) if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written, or is damaged before its end: it stays as it is then.
+    pub fn resume_stream(
+        &self,
+        types: &TraceType,
+        cpu: u32,
+        start: u64,
+    ) -> Result<StreamWriter<File>, Error> {
+        let path = self.path.join(format!("{STREAM}{cpu}"));
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(at(&path))?;
+        let reader = file.try_clone().map_err(at(&path))?;
+        let (last, written) = Packets::new(Box::new(reader), path, types).last()?;
+        Ok(StreamWriter::new(file, types, cpu, start).after(last, written))
     }
 
     /// Where it is.

@@ -5,6 +5,7 @@
 //! context   timestamp_begin u64, timestamp_end u64, content_size u64, packet_size u64 (both in bits),
 //!           packet_seq_num u64, events_discarded u64, cpu_id u32
 //! events    each: header, context of events, fields
+//! padding   for whoever goes on with the stream: how far its source had been read, u64
 //! ```
 //! The header of an event has 4 bytes: 5 bits for the id, below 31, and the low 27 bits of the time; or, if the id is greater or
 //! more than 27 bits of time have passed since the event or the beginning of the packet before it, 13 bytes: the five bits are
@@ -15,6 +16,8 @@ use crate::types::{ByteOrder, Uuid};
 const MAGIC: u32 = 0xC1FC_1FC1;
 /// The bytes before the events.
 pub(crate) const START: usize = 76;
+/// The bytes after them.
+pub(crate) const END: usize = 8;
 /// The most bytes of a packet that we write or read.
 pub(crate) const MAX_PACKET: usize = 16 << 20;
 /// What an id of a short header is below; this one says that the header is long.

@@ -58,7 +58,7 @@ fn setting_to_json(setting: &Setting) -> Value {
     }
 }
 
-fn event_to_json(event: &EventType) -> Value {
+pub(crate) fn event_to_json(event: &EventType) -> Value {
     json!({
         "provider": event.provider,
         "name": event.name,
@@ -137,7 +137,8 @@ fn uuid(value: &Value) -> Option<Uuid> {
     list(value, |byte| u8::try_from(byte.as_u64()?).ok())?.try_into().ok()
 }
 
-fn event(value: &Value) -> Option<EventType> {
+/// What [`event_to_json`] has made.
+pub(crate) fn event(value: &Value) -> Option<EventType> {
     let object = value.as_object()?;
     Some(EventType {
         provider: text_of(object, "provider")?.into(),

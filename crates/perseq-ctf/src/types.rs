@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::side;
+
 /// A name or a text that is static or owned.
 pub type Text = Cow<'static, str>;
 
@@ -178,6 +180,18 @@ impl EventType {
             fields: Cow::Borrowed(fields),
             source: None,
         }
+    }
+
+    /// It as one line of JSON, without the end of the line.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        side::event_to_json(self).to_string()
+    }
+
+    /// What [`to_json`](Self::to_json) has made, though it may be [invalid](TraceType::validate).
+    #[must_use]
+    pub fn from_json(line: &[u8]) -> Option<Self> {
+        side::event(&serde_json::from_slice(line).ok()?)
     }
 
     /// The whole name, `provider:name`.

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Seek, SeekFrom, Write};
 use std::{error, fmt, mem};
 
-use crate::packet::{self, LONG, MAX_PACKET, Preface, START};
+use crate::packet::{self, END, LONG, MAX_PACKET, Preface, START};
 use crate::types::{ByteOrder, TraceType, Uuid};
 
 /// Where packets are written.
@@ -119,6 +119,8 @@ pub struct StreamWriter<W: Output> {
     /// The events discarded since the beginning, and how many of them the output tells of.
     discarded: u64,
     told: u64,
+    /// How far the source of the events was read.
+    position: u64,
 }
 
 impl<W: Output> StreamWriter<W> {
@@ -147,7 +149,20 @@ impl<W: Output> StreamWriter<W> {
             torn: false,
             discarded: 0,
             told: 0,
+            position: 0,
         }
+    }
+
+    /// Goes on with a stream whose last packet is this, and that has so many bytes; what is after them is cut off before anything is written.
+    pub(crate) fn after(mut self, last: Option<(Preface, u64)>, written: u64) -> Self {
+        if let Some((last, position)) = last {
+            self.packets = last.sequence.saturating_add(1);
+            (self.begin, self.last) = (last.end, last.end);
+            (self.discarded, self.told) = (last.discarded, last.discarded);
+            self.position = position;
+        }
+        (self.written, self.torn) = (written, true);
+        self
     }
 
     /// Closes packets before they are larger than this many bytes. An event that is larger has a packet of its own.
@@ -171,10 +186,10 @@ impl<W: Output> StreamWriter<W> {
             return Err(WriteError::TimeRange(time));
         }
         let size = LONG.saturating_add(context.len()).saturating_add(payload.len());
-        if size > MAX_PACKET - START {
+        if size > MAX_PACKET - START - END {
             return Err(WriteError::TooLarge(size));
         }
-        if !self.packet.is_empty() && self.packet.len() + size > self.limit {
+        if !self.packet.is_empty() && self.packet.len() + size + END > self.limit {
             self.close()?;
         }
         if self.packet.is_empty() {
@@ -186,6 +201,12 @@ impl<W: Output> StreamWriter<W> {
         self.last = time;
         self.events += 1;
         Ok(())
+    }
+
+    /// Says how far the source of the events has been read, in units of its own: behind the last event that was recorded. Each packet bears
+    /// this, so whoever [goes on](crate::Directory::resume) with the stream knows what is in it already.
+    pub fn position(&mut self, position: u64) {
+        self.position = position;
     }
 
     /// Counts events that could not be recorded. The packet in the making tells of them, or the next.
@@ -222,6 +243,18 @@ impl<W: Output> StreamWriter<W> {
         self.flush()
     }
 
+    /// How far the source of the events had been read at the last event: see [`position`](Self::position).
+    #[must_use]
+    pub fn reached(&self) -> u64 {
+        self.position
+    }
+
+    /// The events that were counted as discarded.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.discarded
+    }
+
     /// The bytes and the packets that the output has.
     #[must_use]
     pub fn written(&self) -> (u64, u64) {
@@ -245,7 +278,10 @@ impl<W: Output> StreamWriter<W> {
         if self.packets == 0 && self.discarded > 0 {
             // Readers take the first packet's number of discarded events for what it was at the beginning. An empty packet says
             // that it was 0.
-            self.write(&mut [0; START], self.start, self.start, 0)?;
+            let position = mem::take(&mut self.position);
+            let written = self.write(&mut vec![0; START], self.start, self.start, 0);
+            self.position = position;
+            written?;
         }
         let mut packet = mem::take(&mut self.packet);
         let written = self.write(&mut packet, self.begin, self.last, self.discarded);
@@ -261,14 +297,23 @@ impl<W: Output> StreamWriter<W> {
     }
 
     /// Writes a packet, or nothing.
-    fn write(&mut self, packet: &mut [u8], begin: u64, end: u64, discarded: u64) -> Result<(), WriteError> {
+    fn write(
+        &mut self,
+        packet: &mut Vec<u8>,
+        begin: u64,
+        end: u64,
+        discarded: u64,
+    ) -> Result<(), WriteError> {
         self.mend().map_err(WriteError::Output)?;
+        let content = packet.len();
+        packet.resize(content + END, 0);
+        self.order.put(self.position, &mut packet[content..]);
         let size = packet.len() as u64;
         let preface = Preface {
             uuid: self.uuid,
             begin,
             end,
-            content: size,
+            content: content as u64,
             size,
             sequence: self.packets,
             discarded,
@@ -278,7 +323,9 @@ impl<W: Output> StreamWriter<W> {
             preface.put(self.order, start);
         }
         self.torn = true;
-        if let Err(error) = self.output.write_all(packet).and_then(|()| self.output.flush()) {
+        let written = self.output.write_all(packet).and_then(|()| self.output.flush());
+        packet.truncate(content);
+        if let Err(error) = written {
             // If this fails too it is tried again, before the next packet.
             let _ = self.mend();
             return Err(WriteError::Output(error));

@@ -362,3 +362,60 @@ fn chrome_has_spans_and_instants() {
     assert_eq!(short, [("B", "read", Some(0.0)), ("i", "tick", Some(0.001)), ("E", "read", Some(1.5))]);
     assert_eq!(events[2]["args"]["size"], u64::MAX.to_string());
 }
+
+#[test]
+fn a_stream_is_gone_on_with_after_its_last_whole_packet() {
+    let types = types(2);
+    let records: Vec<_> = (0..300).map(|at| record(0, at * 10, (at % 2) as u32, "some text")).collect();
+    let folder = Folder::new();
+    let directory = Directory::create(&folder.0, &types, Version::V1_8).expect("a new trace");
+    let stream = || directory.resume_stream(&types, 0, 0).expect("a stream").packet_size(500);
+    let path = folder.0.join("cpu_0");
+    let mut next = 0;
+    while next < records.len() {
+        let mut writer = stream();
+        // What was not written is not known to have been read.
+        next = writer.reached() as usize;
+        if next == 0 {
+            writer.discarded(7);
+        }
+        for (at, record) in records.iter().enumerate().skip(next).take(40) {
+            record.write(&types, &mut writer).expect("an event");
+            writer.position(at as u64 + 1);
+        }
+        next += 40;
+        if next >= records.len() {
+            writer.finish().expect("the last packet");
+        }
+        drop(writer);
+        // Killed in the middle of a packet.
+        let mut torn = std::fs::read(&path).expect("a stream");
+        torn.extend_from_slice(&torn.clone()[..torn.len().min(60)]);
+        std::fs::write(&path, torn).expect("a longer stream");
+    }
+    assert_eq!(stream().reached(), records.len() as u64);
+    stream().flush().expect("nothing to write");
+    let whole: Vec<_> =
+        Trace::open(&folder.0).expect("a trace").packets().expect("its streams").remove(0).collect();
+    let whole: Vec<_> = whole.into_iter().map_while(Result::ok).collect();
+    assert!(whole.iter().map(|packet| packet.sequence).eq(0..whole.len() as u64));
+    assert_eq!(whole.iter().map(|packet| packet.discarded).sum::<u64>(), 7);
+    // The rest of the last is cut off by whoever writes next.
+    let size = whole.last().map(|packet| packet.offset + packet.size).expect("packets");
+    std::fs::File::options()
+        .write(true)
+        .open(&path)
+        .and_then(|file| file.set_len(size))
+        .expect("a whole stream");
+    assert_holds(&folder.0, &types, &records);
+
+    let mut damaged = std::fs::read(&path).expect("a stream");
+    damaged[0] ^= 1;
+    std::fs::write(&path, &damaged).expect("a stream");
+    assert!(matches!(directory.resume_stream(&types, 0, 0), Err(Error::Damaged(_, 0, _))));
+    assert_eq!(
+        std::fs::read(&path).expect("a stream"),
+        damaged,
+        "nothing is cut off of what is not understood"
+    );
+}

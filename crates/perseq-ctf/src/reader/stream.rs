@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use super::Event;
 use crate::error::{Error, at};
-use crate::packet::{self, Preface, START};
+use crate::packet::{self, END, Preface, START};
 use crate::payload::walk_in;
 use crate::types::{ByteOrder, Clock, TraceType, Uuid};
 
 /// Bytes that are in a file, or in memory.
 pub(crate) trait Source: Read + Seek + Send {}
 impl<S: Read + Seek + Send> Source for S {}
+
+/// What is wrong with a stream whose writer was killed in the middle of a packet.
+const CUT_OFF: &str = "the last packet is cut off";
 
 /// What is said of a packet before its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +63,7 @@ impl fmt::Debug for Packets {
 }
 
 impl Packets {
-    pub(super) fn new(source: Box<dyn Source>, path: PathBuf, types: &TraceType) -> Self {
+    pub(crate) fn new(source: Box<dyn Source>, path: PathBuf, types: &TraceType) -> Self {
         Self {
             source,
             path,
@@ -87,7 +90,7 @@ impl Packets {
         while filled < START {
             match self.source.read(&mut bytes[filled..]) {
                 Ok(0) if filled == 0 => return Ok(None),
-                Ok(0) => return Err(self.damaged(self.offset, "the last packet is cut off")),
+                Ok(0) => return Err(self.damaged(self.offset, CUT_OFF)),
                 Ok(some) => filled += some,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(at(&self.path)(error)),
@@ -122,13 +125,32 @@ impl Packets {
         // There must be its last byte, whether or not it is read.
         let end = self.source.seek(SeekFrom::End(0)).map_err(at(&self.path))?;
         if end < self.offset.saturating_add(preface.size) {
-            return Err(self.damaged(self.offset, "the last packet is cut off"));
+            return Err(self.damaged(self.offset, CUT_OFF));
         }
         self.cpu = Some(preface.cpu);
         self.last = preface.end;
         self.discarded = preface.discarded;
         self.offset += preface.size;
         Ok(Some((packet, preface)))
+    }
+
+    /// What is said of the last packet, and how far the source had been read; and how many bytes are whole packets.
+    pub(crate) fn last(mut self) -> Result<(Option<(Preface, u64)>, u64), Error> {
+        let mut last = None;
+        loop {
+            match self.preface() {
+                Ok(Some((_, preface))) => last = Some(preface),
+                Ok(None) | Err(Error::Damaged(_, _, CUT_OFF)) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        let Some(preface) = last else { return Ok((None, 0)) };
+        let mut position = [0; END];
+        if preface.size - preface.content >= END as u64 {
+            self.source.seek(SeekFrom::Start(self.offset - END as u64)).map_err(at(&self.path))?;
+            self.source.read_exact(&mut position).map_err(at(&self.path))?;
+        }
+        Ok((Some((preface, self.order.unsigned(&position))), self.offset))
     }
 
     /// The next packet with all its content.
