@@ -44,6 +44,21 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// As numbers, for [`from_words`](Self::from_words) in another process.
+    pub(crate) fn to_words(self) -> [u64; 3] {
+        [self.begin.cycles, self.begin.monotonic, self.counter.into()]
+    }
+
+    /// What [`to_words`](Self::to_words) has made.
+    pub(crate) fn from_words(words: &[u64]) -> Option<Self> {
+        match *words {
+            [cycles, monotonic, counter] => {
+                Some(Self { begin: Moment { cycles, monotonic }, counter: counter != 0 })
+            }
+            _ => None,
+        }
+    }
+
     /// The better one of the two.
     pub(crate) fn choose() -> Self {
         Self { begin: Moment::now(), counter: is_trusted() }
@@ -64,11 +79,12 @@ impl Source {
         }
         let since = Instant::now();
         let mut end = Moment::now();
-        while Duration::from_nanos(end.monotonic - self.begin.monotonic) < BASELINE {
+        while Duration::from_nanos(end.monotonic.saturating_sub(self.begin.monotonic)) < BASELINE {
             std::thread::sleep(BASELINE.saturating_sub(since.elapsed()));
             end = Moment::now();
         }
-        let (cycles, nanos) = (end.cycles - self.begin.cycles, end.monotonic - self.begin.monotonic);
+        let cycles = end.cycles.saturating_sub(self.begin.cycles);
+        let nanos = end.monotonic.saturating_sub(self.begin.monotonic);
         let frequency = u128::from(cycles) * 1_000_000_000 / u128::from(nanos.max(1));
         let frequency = u64::try_from(frequency).unwrap_or(u64::MAX).max(1);
         // When the counter was 0, by the clock of the wall.

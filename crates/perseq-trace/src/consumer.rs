@@ -1,22 +1,27 @@
-//! The reader of the rings: a thread that copies what was recorded to the streams of a trace.
+//! The reader of the rings: copies what was recorded to the streams of a trace.
 //!
-//! It trusts nothing that it reads: a ring is memory that others write to, children of the process too, and what they write may be anything. Words
-//! are copied first, by atomic loads, and then looked at; an event of an unknown id, or that does not fit where it is, ends its sub-buffer. So
-//! the worst that a broken program gets is a trace without its events.
+//! It trusts nothing that it reads: a ring is memory that others write to, and what they write may be anything. Words are copied first, by
+//! atomic loads, and then looked at; an event of an unknown id, or that does not fit where it is, ends its sub-buffer. So the worst
+//! that a broken program gets is a trace without events.
 //!
-//! Invariant: what is before `tail` was copied, or counted as lost.
+//! Invariant: what is before `tail` was written to the stream, or counted as lost. Each packet of a stream tells how far the ring had been read, so
+//! another reader can go on where one was killed: nothing is lost by that, and nothing is there twice.
+//!
+//! Where old events are overwritten nobody advances `tail`. Sub-buffers are copied without stopping anybody; and then `limit` tells which of them can
+//! have been overwritten meanwhile.
 
 use std::fs::File;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::thread::{Builder, JoinHandle};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 
-use perseq_ctf::{StreamWriter, TraceType, WriteError, payload};
+use perseq_ctf::{Directory, EventType, Level, StreamWriter, TraceType, WriteError, payload};
 
 use crate::emit::Mode;
-use crate::ring::{HEADER, MARK, Ring};
-use crate::session::{Recording, SessionError};
+use crate::plan::Plan;
+use crate::registry::Registry;
+use crate::ring::{HEADER, MARK, Rings};
+use crate::session::SessionError;
 use crate::sys;
 
 /// How long it sleeps at most.
@@ -34,117 +39,17 @@ pub struct Summary {
     pub damaged: u64,
 }
 
-/// The thread.
+/// Reads the rings of a session.
 #[derive(Debug)]
 pub(crate) struct Consumer {
-    recording: Arc<Recording>,
-    over: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Summary, WriteError>>,
-}
-
-impl Consumer {
-    /// Makes the rings ready, and starts the thread.
-    pub(crate) fn start(recording: Arc<Recording>, mode: Mode) -> Result<Self, SessionError> {
-        let begin = recording.clock.now();
-        let mut streams = Vec::new();
-        for cpu in 0..recording.rings.slots() {
-            let shape = recording.shape;
-            let at = recording.rings.exclusive(cpu, |ring| begin_anew(ring, shape.size, shape.sub));
-            let (at, lost) = at.map_err(SessionError::Ring)?;
-            let writer = recording.directory.stream(&recording.types(), cpu, begin);
-            let writer = writer.map_err(SessionError::Output)?;
-            streams.push(Stream {
-                cpu,
-                writer,
-                tail: at,
-                lost,
-                words: Vec::new(),
-                error: None,
-                summary: Summary::default(),
-            });
-        }
-        recording.rings.common().size.store(recording.shape.size, Ordering::Relaxed);
-        let over = Arc::new(AtomicBool::new(false));
-        let thread = {
-            let (recording, over) = (Arc::clone(&recording), Arc::clone(&over));
-            Builder::new()
-                .name("perseq-trace".to_owned())
-                .spawn(move || consume(&recording, mode, &over, streams))
-        };
-        Ok(Self { recording, over, thread: thread.map_err(SessionError::Thread)? })
-    }
-
-    /// Closes the rings, and waits until all that is in them was written.
-    pub(crate) fn stop(self) -> Result<Summary, WriteError> {
-        let rings = self.recording.rings;
-        for cpu in 0..rings.slots() {
-            // If it cannot be had, what is recorded later finds a sub-buffer that nobody reads, and is counted.
-            let _ = rings.exclusive(cpu, |ring| (ring.limit, ring.sub) = (ring.head, 0));
-        }
-        self.over.store(true, Ordering::Release);
-        rings.common().completed.fetch_add(1, Ordering::Relaxed);
-        sys::wake(&rings.common().completed);
-        // A panic of that thread has been told by the hook; what it has written is there.
-        self.thread.join().unwrap_or_else(|_| Ok(Summary::default()))
-    }
-
-    /// It is another process's.
-    pub(crate) fn forget(self) {
-        std::mem::forget(self.thread);
-    }
-}
-
-/// Where a ring begins, and how many it had lost before.
-fn begin_anew(ring: &mut Ring, size: u64, sub: u64) -> (u64, u64) {
-    // Counts of bytes go on, so that an event that was under way is none of this session.
-    let at = ring.limit.next_multiple_of(size);
-    (ring.head, ring.limit, ring.mask, ring.sub) = (at, at, size - 1, sub);
-    (ring.reader.tail, ring.last) = (at, 0);
-    (at, ring.lost)
-}
-
-fn consume(
-    recording: &Recording,
-    mode: Mode,
-    over: &AtomicBool,
-    mut streams: Vec<Stream>,
-) -> Result<Summary, WriteError> {
-    let control = recording.rings.common();
-    loop {
-        let completed = control.completed.load(Ordering::Relaxed);
-        // Before the rings are looked at: what was recorded before is written.
-        let last = over.load(Ordering::Acquire);
-        if last || mode != Mode::Overwrite {
-            streams.iter_mut().for_each(|stream| stream.copy(recording, mode));
-            control.turns.fetch_add(1, Ordering::Relaxed);
-            sys::wake(&control.turns);
-        }
-        if last {
-            break;
-        }
-        control.asleep.store(1, Ordering::Relaxed);
-        // With that of who completes a sub-buffer.
-        fence(Ordering::SeqCst);
-        sys::wait(&control.completed, completed, INTERVAL);
-        control.asleep.store(0, Ordering::Relaxed);
-    }
-    control.size.store(0, Ordering::Relaxed);
-    // By now the clock is known best.
-    let clock = recording.clock.describe();
-    let mut types = recording.types();
-    types.clock = clock;
-    let written = recording.directory.update(&types);
-    let mut summary = Summary::default();
-    let mut error = None;
-    for mut stream in streams {
-        let finished = stream.writer.finish();
-        error = error.or(stream.error.take()).or(finished.err());
-        summary.events += stream.summary.events;
-        summary.lost += stream.summary.lost;
-        summary.damaged += stream.summary.damaged;
-    }
-    drop(written);
-    error.map_or(Ok(summary), Err)
+    rings: &'static Rings,
+    plan: Plan,
+    registry: Registry,
+    directory: Directory,
+    types: TraceType,
+    streams: Vec<Stream>,
+    /// The first thing that went wrong, besides writing streams.
+    trouble: Option<SessionError>,
 }
 
 /// The stream of a CPU.
@@ -160,10 +65,139 @@ struct Stream {
     summary: Summary,
 }
 
+/// Has the reader look at the rings now.
+pub(crate) fn wake(rings: &Rings) {
+    let word = &rings.common().completed;
+    word.fetch_add(1, Ordering::Relaxed);
+    sys::wake(word);
+}
+
+impl Consumer {
+    /// One that writes a new trace to a folder.
+    pub(crate) fn new(
+        session: &Path,
+        plan: Plan,
+        rings: &'static Rings,
+        output: &Path,
+        types: TraceType,
+    ) -> Result<Self, SessionError> {
+        let directory = Directory::create(output, &types, plan.version).map_err(SessionError::Output)?;
+        let begin = plan.clock.now();
+        let stream = |cpu| directory.stream(&types, cpu, begin).map(|writer| Stream::new(cpu, writer));
+        let streams =
+            (0..rings.slots()).map(stream).collect::<Result<_, _>>().map_err(SessionError::Output)?;
+        Ok(Self { rings, plan, registry: Registry::of(session), directory, types, streams, trouble: None })
+    }
+
+    /// One that goes on with the trace of a session whose reader is gone.
+    pub(crate) fn resume(session: &Path, plan: Plan, rings: &'static Rings) -> Result<Self, SessionError> {
+        let (directory, types) =
+            Directory::resume(&plan.output, plan.version).map_err(SessionError::Output)?;
+        let begin = plan.clock.now();
+        let stream = |cpu| directory.resume_stream(&types, cpu, begin).map(|writer| Stream::new(cpu, writer));
+        let streams =
+            (0..rings.slots()).map(stream).collect::<Result<_, _>>().map_err(SessionError::Output)?;
+        Ok(Self { rings, plan, registry: Registry::of(session), directory, types, streams, trouble: None })
+    }
+
+    /// What became of the events so far.
+    pub(crate) fn summary(&self) -> Summary {
+        let mut sum = Summary::default();
+        for Stream { summary, .. } in &self.streams {
+            sum.events += summary.events;
+            sum.lost += summary.lost;
+            sum.damaged += summary.damaged;
+        }
+        sum
+    }
+
+    /// Writes what is new, and then sleeps until there is more, for some time at most.
+    pub(crate) fn turn(&mut self) {
+        let control = self.rings.common();
+        let completed = control.completed.load(Ordering::Relaxed);
+        if self.plan.mode != Mode::Overwrite {
+            self.copy();
+        }
+        control.asleep.store(1, Ordering::Relaxed);
+        // With that of who completes a sub-buffer: one of the two sees what the other has stored.
+        fence(Ordering::SeqCst);
+        sys::wait(&control.completed, completed, INTERVAL);
+        control.asleep.store(0, Ordering::Relaxed);
+    }
+
+    /// Writes what is in the rings.
+    pub(crate) fn copy(&mut self) {
+        let mut streams = std::mem::take(&mut self.streams);
+        streams.iter_mut().for_each(|stream| stream.copy(self));
+        self.streams = streams;
+        let control = self.rings.common();
+        control.turns.fetch_add(1, Ordering::Relaxed);
+        sys::wake(&control.turns);
+    }
+
+    /// Writes what is in the rings, and the end of the trace.
+    ///
+    /// # Errors
+    /// The first.
+    pub(crate) fn finish(mut self) -> Result<Summary, SessionError> {
+        self.copy();
+        // By now the clock is known best.
+        self.types.clock = self.plan.clock.describe();
+        let mut error = self.trouble.take();
+        if let Err(failed) = self.directory.update(&self.types) {
+            error.get_or_insert(SessionError::Output(failed));
+        }
+        for stream in &mut self.streams {
+            let finished = stream.writer.finish();
+            if let Some(failed) = stream.error.take().or(finished.err()) {
+                error.get_or_insert(SessionError::Write(failed));
+            }
+        }
+        error.map_or_else(|| Ok(self.summary()), Err)
+    }
+
+    /// The type of events of an id, if there is one.
+    fn event(&mut self, id: u32) -> Option<&EventType> {
+        if id as usize >= self.types.events.len() {
+            self.learn();
+        }
+        // A type that makes no sense has no events.
+        self.registry.known().get(id as usize)?.as_ref()
+    }
+
+    /// Reads the types that programs have added, and writes them before events of them are.
+    fn learn(&mut self) {
+        let result = self.registry.refresh().and_then(|()| {
+            let before = self.types.events.len();
+            let new = self.registry.known().get(before..).unwrap_or_default();
+            if new.is_empty() {
+                return Ok(());
+            }
+            for event in new {
+                let nothing = || EventType::new("perseq", "damaged", Level::Debug, &[]);
+                self.types.events.push(event.clone().unwrap_or_else(nothing));
+            }
+            let updated = self.directory.update(&self.types).map_err(SessionError::Output);
+            if updated.is_err() {
+                self.types.events.truncate(before);
+            }
+            updated
+        });
+        if let Err(error) = result {
+            self.trouble.get_or_insert(error);
+        }
+    }
+}
+
 impl Stream {
+    fn new(cpu: u32, writer: StreamWriter<File>) -> Self {
+        let (tail, lost) = (writer.reached(), writer.lost());
+        Self { cpu, writer, tail, lost, words: Vec::new(), error: None, summary: Summary::default() }
+    }
+
     /// Copies what is new.
-    fn copy(&mut self, recording: &Recording, mode: Mode) {
-        let Some(ring) = recording.rings.item(self.cpu).map(|ring| ring.as_ptr()) else { return };
+    fn copy(&mut self, consumer: &mut Consumer) {
+        let Some(ring) = consumer.rings.item(self.cpu).map(|ring| ring.as_ptr()) else { return };
         // SAFETY: words of a slot that stays, which sections change at once.
         let word = |word: *mut u64| unsafe { AtomicU64::from_ptr(word) };
         // SAFETY: only addresses in the slot are formed.
@@ -176,29 +210,37 @@ impl Stream {
                 (&raw mut (*ring).data.0).cast::<u64>(),
             )
         };
-        let (size, sub) = (recording.shape.size, recording.shape.sub);
+        let (size, sub) = (consumer.plan.shape.size, consumer.plan.shape.sub);
+        let overwrite = consumer.plan.mode == Mode::Overwrite;
+        // What is older was overwritten, or is being so.
+        let oldest = || limit.load(Ordering::Relaxed).next_multiple_of(sub).saturating_sub(size);
         let head = head.load(Ordering::Acquire);
-        if mode == Mode::Overwrite {
-            // What is older than a ring before the end of the last sub-buffer was overwritten.
-            let oldest = limit.load(Ordering::Relaxed).next_multiple_of(sub).saturating_sub(size);
-            self.tail = self.tail.max(oldest);
+        if overwrite {
+            self.tail = self.tail.max(oldest());
         }
         if head.wrapping_sub(self.tail) > size {
             // Nobody who follows the rules has done that.
             self.summary.damaged += 1;
             self.tail = head & !7;
         }
-        let types = recording.types().clone();
         while self.tail < head {
-            let end = head.min((self.tail / sub + 1) * sub);
+            let (begin, end) = (self.tail, head.min((self.tail / sub + 1) * sub));
             self.words.clear();
-            for at in (self.tail..end).step_by(8) {
+            self.words.extend((begin..end).step_by(8).map(|at| {
                 let place = data.wrapping_add((at & (size - 1)) as usize / 8);
-                self.words.push(word(place).load(Ordering::Relaxed));
-            }
+                word(place).load(Ordering::Relaxed)
+            }));
             self.tail = end;
-            tail.store(end, Ordering::Release);
-            self.write(&types);
+            // The words were loaded before `limit` is.
+            fence(Ordering::Acquire);
+            if overwrite && begin < oldest() {
+                continue;
+            }
+            self.write(begin, consumer);
+            self.flush();
+            if !overwrite {
+                tail.store(end, Ordering::Release);
+            }
         }
         let now = lost.load(Ordering::Relaxed);
         self.discard(now.wrapping_sub(self.lost));
@@ -212,40 +254,75 @@ impl Stream {
         }
     }
 
-    /// Writes the events of a sub-buffer, or of a part of it, that were copied.
-    fn write(&mut self, types: &TraceType) {
-        let bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_ne_bytes()).collect();
-        let mut rest = bytes.as_slice();
+    /// Writes the events that were copied, which are in a sub-buffer from `at` on.
+    fn write(&mut self, mut at: u64, consumer: &mut Consumer) {
+        let words = std::mem::take(&mut self.words);
+        let mut rest = bytes(&words);
         while let Some((time, event)) = rest.split_first_chunk::<8>() {
             let time = u64::from_ne_bytes(*time);
             if time == MARK {
-                return;
+                break;
             }
-            let Some((id, fields)) = event.split_first_chunk::<4>() else { return self.summary.damaged += 1 };
-            let id = u32::from_ne_bytes(*id);
-            let known =
-                types.events.get(id as usize).and_then(|event| payload::walk(&event.fields, fields).ok());
-            let Some(size) = known else { return self.summary.damaged += 1 };
-            match self.writer.event(time, id, &[], &fields[..size]) {
-                Ok(()) => self.summary.events += 1,
-                Err(
-                    error @ (WriteError::Backwards { .. }
-                    | WriteError::TimeRange(_)
-                    | WriteError::TooLarge(_)),
-                ) => {
-                    drop(error);
-                    self.discard(1);
+            match self.write_one(time, event, consumer) {
+                Some(size) => {
+                    rest = rest.get(size..).unwrap_or_default();
+                    at += size as u64;
+                    self.writer.position(at);
                 }
-                Err(error) => {
-                    // What could not be written is given up, with this one; later ones are tried again.
-                    let given_up = self.writer.give_up();
-                    self.summary.events -= given_up;
-                    self.summary.lost += given_up;
-                    self.discard(1);
-                    self.error.get_or_insert(error);
+                None => {
+                    self.summary.damaged += 1;
+                    break;
                 }
             }
-            rest = rest.get((HEADER + size).next_multiple_of(8)..).unwrap_or_default();
+        }
+        self.writer.position(self.tail);
+        self.words = words;
+    }
+
+    /// Writes an event, and says how many bytes it has in the ring; if it is one.
+    fn write_one(&mut self, time: u64, event: &[u8], consumer: &mut Consumer) -> Option<usize> {
+        let (id, rest) = event.split_first_chunk::<4>()?;
+        let id = u32::from_ne_bytes(*id);
+        let context = payload::walk(&consumer.types.context, rest).ok()?;
+        let (context, rest) = rest.split_at_checked(context)?;
+        let event = consumer.event(id)?;
+        let size = payload::walk(&event.fields, rest).ok()?;
+        let fields = rest.get(..size)?;
+        let bytes = (HEADER + context.len() + size).next_multiple_of(8);
+        if id as usize >= consumer.types.events.len() {
+            // Its type cannot be written, on a disk that is full.
+            self.discard(1);
+            return Some(bytes);
+        }
+        match self.writer.event(time, id, context, fields) {
+            Ok(()) => self.summary.events += 1,
+            Err(WriteError::Output(error)) => {
+                self.give_up(error);
+                self.discard(1);
+            }
+            // Its time is none.
+            Err(_) => self.discard(1),
+        }
+        Some(bytes)
+    }
+
+    fn flush(&mut self) {
+        if let Err(WriteError::Output(error)) = self.writer.flush() {
+            self.give_up(error);
         }
     }
+
+    /// What could not be written is lost; what comes later is tried again.
+    fn give_up(&mut self, error: std::io::Error) {
+        let events = self.writer.give_up();
+        self.summary.events -= events;
+        self.summary.lost += events;
+        self.error.get_or_insert(WriteError::Output(error));
+    }
+}
+
+/// The bytes of words.
+fn bytes(words: &[u64]) -> &[u8] {
+    // SAFETY: words are bytes, of which all values are valid, and borrowed as long as these are.
+    unsafe { std::slice::from_raw_parts(words.as_ptr().cast(), size_of_val(words)) }
 }

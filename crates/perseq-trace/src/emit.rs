@@ -8,11 +8,15 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
 use std::time::{Duration, Instant};
 
+use perseq::fork::InChild;
+
 use crate::ring::{self, Emitted, HEADER, MAX, Rings, Turned};
-use crate::sys;
+use crate::{context, sys};
 
 /// Set in an id: the clock is not read in the section.
 pub(crate) const SLOW_CLOCK: u32 = 1 << 30;
+/// Set in an id: the context is recorded.
+pub(crate) const CONTEXT: u32 = 1 << 29;
 /// Words on the stack of the fast path.
 const SMALL: usize = 32;
 /// The largest payload.
@@ -23,14 +27,21 @@ const ATTEMPTS: u32 = 64;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is done where there is no room for an event.
+#[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// It is counted, and lost.
     Discard,
-    /// The thread waits for the reader; for ten seconds at most, then the event is lost. Not in a signal handler that interrupts the reader.
+    /// The thread waits for the reader; for ten seconds at most, then the event is lost, and so are those after it until the reader is back. Not in a signal handler that interrupts the reader.
     Block,
     /// The oldest sub-buffer is overwritten; what is in the rings is written when a snapshot is taken.
     Overwrite,
+}
+
+impl Mode {
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        [Self::Discard, Self::Block, Self::Overwrite].into_iter().find(|mode| *mode as u64 == number)
+    }
 }
 
 /// The rings; null before the first session. They stay for ever.
@@ -44,26 +55,47 @@ pub(crate) fn rings() -> Option<&'static Rings> {
 }
 
 /// Has events go to these rings from now on.
-pub(crate) fn set_rings(rings: &'static Rings) {
+pub(crate) fn record_into(rings: &'static Rings, mode: Mode) {
+    IN_CHILD.register();
+    MODE.store(mode as u32, Ordering::Relaxed);
     RINGS.store(std::ptr::from_ref(rings).cast_mut(), Ordering::Release);
 }
 
-pub(crate) fn set_mode(mode: Mode) {
-    MODE.store(mode as u32, Ordering::Relaxed);
-}
+/// In the child of a fork for which there was no room among the members: nothing is recorded.
+static IN_CHILD: InChild = InChild::new(|| {
+    if rings().is_some_and(|rings| rings.membership().member().is_none()) {
+        RINGS.store(null_mut(), Ordering::Relaxed);
+    }
+});
 
 fn mode() -> Mode {
-    match MODE.load(Ordering::Relaxed) {
-        0 => Mode::Discard,
-        1 => Mode::Block,
-        _ => Mode::Overwrite,
-    }
+    Mode::from_number(MODE.load(Ordering::Relaxed).into()).unwrap_or(Mode::Discard)
 }
 
 /// Records an event of this id, whose fields take `size` bytes and are written by `put`. Async-signal-safe if `put` is.
 #[doc(hidden)]
 #[inline(always)]
 pub fn record(id: u32, size: usize, put: impl FnOnce(*mut u8)) {
+    if id & CONTEXT != 0 {
+        return with_context(id, size, put);
+    }
+    plain(id, size, put);
+}
+
+/// Records the context before the fields.
+#[cold]
+#[inline(never)]
+fn with_context(id: u32, size: usize, put: impl FnOnce(*mut u8)) {
+    let context = context::here();
+    plain(id, context.len() + size, |at: *mut u8| {
+        // SAFETY: there is room for both; the context is somewhere else.
+        unsafe { at.copy_from_nonoverlapping(context.as_ptr(), context.len()) };
+        put(at.wrapping_add(context.len()));
+    });
+}
+
+#[inline(always)]
+fn plain(id: u32, size: usize, put: impl FnOnce(*mut u8)) {
     let words = (size + (HEADER - 8)).div_ceil(8);
     if words == 1 {
         let mut rest = [0_u64; 1];
@@ -84,7 +116,7 @@ pub fn record(id: u32, size: usize, put: impl FnOnce(*mut u8)) {
 #[inline(always)]
 fn fill(at: *mut u64, id: u32, put: impl FnOnce(*mut u8)) {
     // SAFETY: there is room for a word at least.
-    unsafe { at.cast::<u32>().write(id & !SLOW_CLOCK) };
+    unsafe { at.cast::<u32>().write(id & !(SLOW_CLOCK | CONTEXT)) };
     put(at.cast::<u8>().wrapping_add(HEADER - 8));
 }
 
@@ -145,8 +177,12 @@ fn again(rings: &Rings, id: u32, rest: *const u64, len: usize) {
         if ring::pad(rings, len as u64 + 8) == Turned::Done {
             completed(rings);
         }
-        let room =
-            if mode() == Mode::Overwrite { u64::MAX } else { rings.common().size.load(Ordering::Relaxed) };
+        let size = rings.common().size.load(Ordering::Relaxed);
+        if size == 0 {
+            // The session is over.
+            return;
+        }
+        let room = if mode() == Mode::Overwrite { u64::MAX } else { size };
         if ring::open(rings, room) != Turned::Full {
             continue;
         }
@@ -171,9 +207,20 @@ fn completed(rings: &Rings) {
 
 /// Waits for a turn of the reader; says whether it is worth to try again.
 fn wait_for_room(rings: &Rings, since: &mut Option<Instant>) -> bool {
-    let turns = rings.common().turns.load(Ordering::Relaxed);
-    sys::wait(&rings.common().turns, turns, Duration::from_millis(10));
-    since.get_or_insert_with(Instant::now).elapsed() < PATIENCE
+    let control = rings.common();
+    let turns = control.turns.load(Ordering::Relaxed);
+    if control.missed.load(Ordering::Relaxed) == turns.wrapping_add(1) {
+        // Another has waited long enough for this one.
+        return false;
+    }
+    sys::wait(&control.turns, turns, Duration::from_millis(10));
+    if since.get_or_insert_with(Instant::now).elapsed() < PATIENCE {
+        return true;
+    }
+    if control.turns.load(Ordering::Relaxed) == turns {
+        control.missed.store(turns.wrapping_add(1), Ordering::Relaxed);
+    }
+    false
 }
 
 const _: () = assert!(LARGEST + 16 < MAX);

@@ -33,17 +33,27 @@
 
 mod clock;
 mod consumer;
+mod context;
+mod control;
 #[doc(hidden)]
 pub mod emit;
 mod encode;
+mod home;
+mod plan;
+mod program;
+mod registry;
 mod ring;
 mod session;
 mod site;
 mod sys;
 
 pub use consumer::Summary;
+pub use context::Context;
+pub use control::{Active, Program, Status, active, programs};
 pub use emit::Mode;
 pub use encode::Encode;
 pub use perseq_ctf::{Field, Level, Version};
+pub use plan::Programs;
+pub use program::listen;
 pub use session::{Builder, Session, SessionError};
 pub use site::{Site, sites};

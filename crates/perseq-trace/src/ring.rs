@@ -21,10 +21,13 @@
 //! Ordering: the commit releases what was staged to the reader, which acquires `head`. The reader's release of `tail` comes after it has
 //! copied what was there; a producer stores over that only after a branch on the `tail` that it has loaded.
 
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use perseq::sequence;
-use perseq::shared::{Shareable, SharedPerCpu};
+use perseq::shared::{Shareable, SharedError, SharedPerCpu};
+
+use crate::plan::Shape;
 
 /// Bytes of a ring, at most.
 pub(crate) const MAX: usize = if cfg!(target_pointer_width = "64") { 16 << 20 } else { 256 << 10 };
@@ -73,7 +76,9 @@ pub(crate) struct Control {
     pub(crate) asleep: AtomicU32,
     /// Counts the turns of the reader, for producers that wait for room.
     pub(crate) turns: AtomicU32,
-    /// Bytes of a ring; 0 while nothing is recorded.
+    /// One more than the turn of the reader for which somebody has waited in vain.
+    pub(crate) missed: AtomicU32,
+    /// Bytes of a ring; 0 when nothing is recorded any more.
     pub(crate) size: AtomicU64,
 }
 
@@ -84,6 +89,29 @@ unsafe impl Shareable for Control {
 
 /// The rings of all CPUs.
 pub(crate) type Rings = SharedPerCpu<Ring, Control>;
+
+/// Makes rings ready that nobody else has yet, with all the memory that they need.
+pub(crate) fn prepare(rings: &Rings, shape: Shape) -> Result<(), SharedError> {
+    for cpu in 0..rings.slots() {
+        rings.allocate(cpu, offset_of!(Ring, data) + shape.size as usize)?;
+        if let Some(mut ring) = rings.item(cpu) {
+            // SAFETY: a slot of the mapping, which nobody else has.
+            let ring = unsafe { ring.as_mut() };
+            (ring.mask, ring.sub) = (shape.size - 1, shape.sub);
+        }
+    }
+    rings.common().size.store(shape.size, Ordering::Release);
+    Ok(())
+}
+
+/// Gives back the memory of rings that nobody reads any more. Others may still write to them.
+pub(crate) fn close(rings: &Rings) {
+    rings.common().size.store(0, Ordering::Relaxed);
+    for cpu in 0..rings.slots() {
+        // SAFETY: nobody reads what is there. Where it does not work, the memory is there until all members have ended.
+        let _ = unsafe { rings.discard(cpu, offset_of!(Ring, data)) };
+    }
+}
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

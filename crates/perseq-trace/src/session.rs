@@ -1,142 +1,131 @@
-//! Sessions: what is recorded, into which rings, and where to.
+//! Sessions: what is recorded, into which rings, and who reads them.
 //!
-//! There is one at a time in a process. Its rings are shared memory, so children of the process record into the same ones.
-//!
-//! Invariant: the id of a site that is on is the index of its type in the session; types are only ever added, and written to the folder
-//! before events of them are.
+//! A session is a [folder](crate::home) in which programs find its rings, and a thread that reads these and writes the trace. They need not be of the same
+//! process, and the thread can be [replaced](crate::Active::resume) when its process was killed.
 
-use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::{fs, io};
 
-use perseq_ctf::{Directory, Level, TraceType, Version};
+use perseq_ctf::{Level, TraceType, Version};
 use wildmatch::WildMatch;
 
 use crate::clock::Source;
-use crate::consumer::{Consumer, Summary};
-use crate::emit::{self, Mode, SLOW_CLOCK};
-use crate::ring::{MAX, Rings};
-use crate::site::{Site, sites};
+use crate::consumer::{self, Consumer, Summary};
+use crate::context::Context;
+use crate::control::{Active, Claim};
+use crate::emit::Mode;
+use crate::home::{self, RINGS, STOP};
+use crate::plan::{Plan, Programs, Rule, Shape};
+use crate::ring::{self, Rings};
+use crate::{program, sys};
 
-/// Bytes of a sub-buffer, at least: an event of the largest size fits.
-const LEAST: usize = 128 << 10;
+/// Processes that can be in a session at a time.
+const MEMBERS: u32 = 127;
 
-/// The session of this process.
-static CURRENT: Mutex<Option<Arc<Recording>>> = Mutex::new(None);
-
-fn current() -> MutexGuard<'static, Option<Arc<Recording>>> {
-    CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A site was registered: if something is recorded, it may be of it.
-pub(crate) fn found(site: &'static Site) {
-    if let Some(recording) = &*current() {
-        // What cannot be written is told when the session ends.
-        let _ = recording.consider([site]);
-    }
-}
-
-/// What is recorded.
-#[derive(Debug)]
-pub(crate) struct Recording {
-    globs: Vec<WildMatch>,
-    level: Level,
-    pub(crate) clock: Source,
-    pub(crate) directory: Directory,
-    pub(crate) types: Mutex<TraceType>,
-    pub(crate) rings: &'static Rings,
-    pub(crate) shape: Shape,
-}
-
-/// How large rings are.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
-    /// Bytes of a ring, a power of two.
-    pub(crate) size: u64,
-    /// Bytes of a sub-buffer.
-    pub(crate) sub: u64,
-}
-
-impl Recording {
-    /// The types of the session.
-    pub(crate) fn types(&self) -> MutexGuard<'_, TraceType> {
-        self.types.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Turns on those sites that are wanted, after their types were written.
-    fn consider(&self, sites: impl IntoIterator<Item = &'static Site>) -> Result<(), perseq_ctf::Error> {
-        let wanted = |site: &&'static Site| {
-            let name = site.full_name();
-            site.level() <= self.level && self.globs.iter().any(|glob| glob.matches(&name))
-        };
-        let mut types = self.types();
-        let mut new = Vec::new();
-        for site in sites.into_iter().filter(wanted).filter(|site| site.enabled().is_none()) {
-            let event = site.event_type();
-            // Several places may record the same.
-            let same = |known: &perseq_ctf::EventType| {
-                (&known.provider, &known.name, &known.fields) == (&event.provider, &event.name, &event.fields)
-            };
-            let id = types.events.iter().position(same).unwrap_or_else(|| {
-                types.events.push(event);
-                types.events.len() - 1
-            });
-            new.push((site, u32::try_from(id).unwrap_or(SLOW_CLOCK - 2)));
-        }
-        self.directory.update(&types)?;
-        let how = if self.clock.counter { 0 } else { SLOW_CLOCK };
-        new.into_iter().for_each(|(site, id)| site.set(Some(id | how)));
-        Ok(())
-    }
-}
-
-/// Why there is no session.
+/// Why there is no session, or it cannot do what it is asked.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// This process has a session already.
+    /// This process is in a session already.
     Active,
+    /// There is a session of this name.
+    Exists(String),
+    /// There is no session of this name.
+    Unknown(String),
+    /// A session's name is not one.
+    Name(String),
+    /// Somebody reads the rings of the session: this process id.
+    Consumed(u32),
+    /// The session writes all to its folder as it is recorded: only those that overwrite old events have snapshots.
+    NoSnapshot,
+    /// A folder is not this user's, or others may enter it.
+    NotPrivate(PathBuf),
+    /// The plan of a session is not one, or of another version of this crate.
+    Plan(PathBuf),
+    /// A file or a folder cannot be read or written.
+    Io(PathBuf, io::Error),
     /// There can be no rings.
     Rings(perseq::shared::SharedError),
-    /// A CPU's ring cannot be made ready.
-    Ring(perseq::ExclusiveError),
-    /// The folder cannot be written.
+    /// The trace cannot be made, or its types not be written.
     Output(perseq_ctf::Error),
-    /// There can be no thread that reads the rings.
+    /// The events cannot be written. What was written before can be read, and events since are counted as lost.
+    Write(perseq_ctf::WriteError),
+    /// There can be no thread.
     Thread(io::Error),
 }
 
 impl std::fmt::Display for SessionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Active => f.write_str("this process has a session already: stop that first"),
+            Self::Active => f.write_str("this process is in a session already: stop that first"),
+            Self::Exists(name) => write!(f, "there is a session {name} already: stop or recover it, or take another name"),
+            Self::Unknown(name) => write!(f, "there is no session {name}"),
+            Self::Name(name) => write!(f, "{name:?} is no name of a session: it has letters, digits, '.', '_' and '-', and begins with no '.'"),
+            Self::Consumed(process) => write!(f, "process {process} reads the rings of this session: stop the session instead"),
+            Self::NoSnapshot => f.write_str("the session writes what it records to its folder: only one that overwrites old events has snapshots"),
+            Self::NotPrivate(path) => write!(f, "{}: this must be a folder of this user's that nobody else may enter (chmod 700)", path.display()),
+            Self::Plan(path) => write!(f, "{}: this is no plan of a session, or of another version", path.display()),
+            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Rings(error) => write!(f, "there can be no rings: {error}"),
-            Self::Ring(error) => write!(f, "a CPU's ring cannot be made ready: {error}"),
-            Self::Output(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "no thread that reads the rings: {error}"),
+            Self::Output(error) => write!(f, "the trace cannot be written: {error}"),
+            Self::Write(error) => error.fmt(f),
+            Self::Thread(error) => write!(f, "there can be no thread: {error}"),
         }
     }
 }
 
-impl std::error::Error for SessionError {}
+impl std::error::Error for SessionError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(_, error) | Self::Thread(error) => Some(error),
+            Self::Rings(error) => Some(error),
+            Self::Output(error) => Some(error),
+            Self::Write(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Says which file it was.
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> SessionError {
+    let path = path.to_path_buf();
+    |error| SessionError::Io(path, error)
+}
 
 /// What a session is to record, and how. See [`Session::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is recorded before `start`"]
 pub struct Builder {
-    folder: PathBuf,
-    globs: Vec<String>,
+    output: PathBuf,
+    name: Option<String>,
+    /// On or off, and which.
+    rules: Vec<(bool, String)>,
     level: Level,
     mode: Mode,
     size: usize,
     sub_buffers: usize,
     version: Version,
+    context: Vec<Context>,
+    programs: Programs,
 }
 
 impl Builder {
     /// Also events whose name, `provider:name`, matches: `*` stands for any characters, `?` for one. If this is not called, all are.
     pub fn enable(mut self, glob: impl Into<String>) -> Self {
-        self.globs.push(glob.into());
+        self.rules.push((true, glob.into()));
+        self
+    }
+
+    /// No events whose name matches, unless a later rule matches too.
+    pub fn disable(mut self, glob: impl Into<String>) -> Self {
+        if self.rules.is_empty() {
+            self.rules.push((true, "*".to_owned()));
+        }
+        self.rules.push((false, glob.into()));
         self
     }
 
@@ -153,7 +142,7 @@ impl Builder {
     }
 
     /// Bytes of each CPU's ring, and in how many sub-buffers: 4 MiB in 4, if this is not called. Rounded up to powers of two; from 2 times 128 KiB to
-    /// 16 MiB (256 KiB on machines of 32 bits).
+    /// 16 MiB (256 KiB on machines of 32 bits). They are allocated at once.
     pub fn buffer(mut self, bytes: usize, sub_buffers: usize) -> Self {
         (self.size, self.sub_buffers) = (bytes, sub_buffers);
         self
@@ -165,10 +154,30 @@ impl Builder {
         self
     }
 
-    fn shape(&self) -> Shape {
-        let size = self.size.clamp(2 * LEAST, MAX).next_power_of_two();
-        let sub_buffers = self.sub_buffers.clamp(2, size / LEAST).next_power_of_two().min(size / LEAST);
-        Shape { size: size as u64, sub: (size / sub_buffers) as u64 }
+    /// What is recorded with every event: nothing but the time and the CPU, if this is not called.
+    pub fn context(mut self, context: &[Context]) -> Self {
+        self.context = Context::ALL.into_iter().filter(|field| context.contains(field)).collect();
+        self
+    }
+
+    /// What the session is called by those who control it: the program's name and its process id, if this is not called.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Which programs are recorded: this process, if this is not called.
+    pub fn programs(mut self, programs: Programs) -> Self {
+        self.programs = programs;
+        self
+    }
+
+    fn rules(&self) -> Vec<Rule> {
+        let rule =
+            |(on, glob): &(bool, String)| Rule { on: *on, glob: WildMatch::new(glob), level: self.level };
+        let all = [(true, "*".to_owned())];
+        let rules = if self.rules.is_empty() { all.as_slice() } else { self.rules.as_slice() };
+        rules.iter().map(rule).collect()
     }
 
     /// Starts recording.
@@ -176,54 +185,100 @@ impl Builder {
     /// # Errors
     /// [`SessionError`]; then nothing is recorded.
     pub fn start(self) -> Result<Session, SessionError> {
-        let mut session = current();
-        if session.is_some() {
+        let inside = self.programs == Programs::This;
+        if inside && program::is_in_session() {
             return Err(SessionError::Active);
         }
-        let rings = match emit::rings() {
-            Some(rings) => rings,
-            // For this process and its children; others are of later.
-            None => Box::leak(Box::new(Rings::memfd(127).map_err(SessionError::Rings)?)),
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => unused_name()?,
         };
-        let clock = Source::choose();
-        let mut types = TraceType::new(unique(), clock.describe());
-        types.environment = environment();
-        let directory =
-            Directory::create(&self.folder, &types, self.version).map_err(SessionError::Output)?;
-        let globs = if self.globs.is_empty() { vec!["*".to_owned()] } else { self.globs.clone() };
-        let recording = Arc::new(Recording {
-            globs: globs.iter().map(|glob| WildMatch::new(glob)).collect(),
-            level: self.level,
-            clock,
-            directory,
-            types: Mutex::new(types),
-            rings,
-            shape: self.shape(),
-        });
-        let consumer = Consumer::start(Arc::clone(&recording), self.mode)?;
-        emit::set_mode(self.mode);
-        emit::set_rings(rings);
-        recording.consider(sites()).map_err(SessionError::Output)?;
-        *session = Some(Arc::clone(&recording));
-        Ok(Session { recording, consumer: Some(consumer), process: std::process::id() })
+        let place = place_of(&name)?;
+        let plan = Plan {
+            output: std::path::absolute(&self.output).map_err(at(&self.output))?,
+            version: self.version,
+            mode: self.mode,
+            shape: Shape::new(self.size, self.sub_buffers),
+            clock: Source::choose(),
+            context: self.context.clone(),
+            programs: self.programs.clone(),
+            rules: self.rules(),
+        };
+        // Whoever makes this folder has the name.
+        match fs::DirBuilder::new().mode(0o700).create(&place) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(SessionError::Exists(name));
+            }
+            made => made.map_err(at(&place))?,
+        }
+        let started = self.start_in(&place, plan, inside);
+        if started.is_err() {
+            let _ = fs::remove_dir_all(&place);
+        }
+        started
     }
+
+    fn start_in(&self, place: &Path, plan: Plan, inside: bool) -> Result<Session, SessionError> {
+        let path = sys::c_path(&place.join(RINGS))?;
+        let rings = Rings::create(&path, MEMBERS).map_err(SessionError::Rings)?;
+        ring::prepare(&rings, plan.shape).map_err(SessionError::Rings)?;
+        let rings: &'static Rings = Box::leak(Box::new(rings));
+        let claim = Claim::take(place)?;
+        let mut types = TraceType::new(unique(), plan.clock.describe());
+        types.environment = environment(inside);
+        types.context = plan.context.iter().map(|context| context.field()).collect();
+        let consumer = Consumer::new(place, plan.clone(), rings, &plan.output, types)?;
+        // Programs that find it can take part at once.
+        plan.write(place)?;
+        let session = Session::host(place, &plan, rings, consumer, claim, inside)?;
+        if inside {
+            program::join(place, rings)?;
+        }
+        home::ring();
+        Ok(session)
+    }
+}
+
+/// The folder of the session of a name.
+pub(crate) fn place_of(name: &str) -> Result<PathBuf, SessionError> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    match !name.is_empty() && name.len() < 200 && !name.starts_with('.') && name.bytes().all(is_part) {
+        true => Ok(home::sessions()?.join(name)),
+        false => Err(SessionError::Name(name.to_owned())),
+    }
+}
+
+fn unused_name() -> Result<String, SessionError> {
+    let program: String =
+        sys::program_name().chars().filter(|char| char.is_ascii_alphanumeric()).take(100).collect();
+    let name = format!("{program}-{}", sys::process());
+    let names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
+    for name in names.take(1000) {
+        if !place_of(&name)?.exists() {
+            return Ok(name);
+        }
+    }
+    Err(SessionError::Exists(name))
 }
 
 /// A number that no other trace has.
 fn unique() -> [u8; 16] {
     use std::hash::{BuildHasher, RandomState};
-    let half = |which: u64| RandomState::new().hash_one((which, std::process::id(), crate::sys::realtime()));
+    let half = |which: u64| RandomState::new().hash_one((which, std::process::id(), sys::realtime()));
     let mut unique = [0; 16];
     unique[..8].copy_from_slice(&half(0).to_ne_bytes());
     unique[8..].copy_from_slice(&half(1).to_ne_bytes());
     unique
 }
 
-fn environment() -> Vec<(perseq_ctf::Text, perseq_ctf::Setting)> {
+fn environment(inside: bool) -> Vec<(perseq_ctf::Text, perseq_ctf::Setting)> {
     let mut environment =
         vec![("domain".into(), "ust".to_owned().into()), ("tracer_name".into(), "perseq".to_owned().into())];
-    if let Some(name) = std::env::args_os().next() {
-        environment.push(("procname".into(), name.to_string_lossy().into_owned().into()));
+    if let Ok(host) = fs::read_to_string("/proc/sys/kernel/hostname") {
+        environment.push(("hostname".into(), host.trim().to_owned().into()));
+    }
+    if inside {
+        environment.push(("procname".into(), sys::program_name().into()));
     }
     environment
 }
@@ -244,50 +299,132 @@ fn environment() -> Vec<(perseq_ctf::Text, perseq_ctf::Setting)> {
 /// ```
 #[derive(Debug)]
 pub struct Session {
-    recording: Arc<Recording>,
-    consumer: Option<Consumer>,
+    active: Active,
+    rings: &'static Rings,
+    output: PathBuf,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<Result<Summary, SessionError>>>,
     /// That which has the thread.
     process: u32,
+}
+
+/// What the thread and its owner share.
+#[derive(Debug, Default)]
+struct Shared {
+    over: AtomicBool,
+    ended: AtomicBool,
+    summary: Mutex<Summary>,
 }
 
 impl Session {
     /// A session that will be written to a folder, which must not hold a trace yet.
     pub fn builder(folder: impl Into<PathBuf>) -> Builder {
         Builder {
-            folder: folder.into(),
-            globs: Vec::new(),
+            output: folder.into(),
+            name: None,
+            rules: Vec::new(),
             level: Level::Debug,
             mode: Mode::Discard,
             size: 4 << 20,
             sub_buffers: 4,
             version: Version::V1_8,
+            context: Vec::new(),
+            programs: Programs::This,
         }
+    }
+
+    /// Starts the thread that reads the rings.
+    pub(crate) fn host(
+        place: &Path,
+        plan: &Plan,
+        rings: &'static Rings,
+        mut consumer: Consumer,
+        claim: Claim,
+        inside: bool,
+    ) -> Result<Self, SessionError> {
+        let shared = Arc::new(Shared::default());
+        let active = Active::at(place);
+        let work = {
+            let (shared, active) = (Arc::clone(&shared), active.clone());
+            move || {
+                while !shared.over.load(Ordering::Acquire) && !active.is_stopped() {
+                    consumer.turn();
+                    *shared.summary.lock().unwrap_or_else(PoisonError::into_inner) = consumer.summary();
+                    if inside {
+                        program::look();
+                    }
+                }
+                if inside {
+                    program::leave(active.place());
+                }
+                // The programs leave, as far as they hear of it; what others record now is in no trace.
+                let _ = fs::write(active.place().join(STOP), "");
+                home::ring();
+                let result = consumer.finish();
+                ring::close(rings);
+                let _ = fs::remove_dir_all(active.place());
+                drop(claim);
+                home::ring();
+                shared.ended.store(true, Ordering::Release);
+                result
+            }
+        };
+        let thread =
+            sys::without_signals(|| std::thread::Builder::new().name("perseq-trace".to_owned()).spawn(work));
+        let thread = Some(thread.map_err(SessionError::Thread)?);
+        Ok(Self { active, rings, output: plan.output.clone(), shared, thread, process: sys::process() })
     }
 
     /// Where it is written to.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.recording.directory.path()
+        &self.output
+    }
+
+    /// Where programs find it: what `PERSEQ_TRACE` is to be for those that are started for it.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        self.active.place()
+    }
+
+    /// It, for those who control it.
+    #[must_use]
+    pub fn active(&self) -> &Active {
+        &self.active
+    }
+
+    /// What became of the events that were read so far: some are still in the rings.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        *self.shared.summary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it was [stopped](Active::stop) by somebody else.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.shared.ended.load(Ordering::Acquire)
     }
 
     /// Stops recording, and writes what is in the rings. What threads record at this moment may be lost.
     ///
     /// # Errors
     /// The first error of writing. What was written before can be read, and the events since are counted as lost.
-    pub fn stop(mut self) -> Result<Summary, perseq_ctf::WriteError> {
+    pub fn stop(mut self) -> Result<Summary, SessionError> {
         self.end()
     }
 
-    fn end(&mut self) -> Result<Summary, perseq_ctf::WriteError> {
-        let Some(consumer) = self.consumer.take() else { return Ok(Summary::default()) };
-        if self.process != std::process::id() {
+    fn end(&mut self) -> Result<Summary, SessionError> {
+        let Some(thread) = self.thread.take() else { return Ok(Summary::default()) };
+        if self.process != sys::process() {
             // The thread is the parent's, and so is the trace.
-            consumer.forget();
+            std::mem::forget(thread);
             return Ok(Summary::default());
         }
-        sites().for_each(|site| site.set(None));
-        *current() = None;
-        consumer.stop()
+        program::leave(self.active.place());
+        self.shared.over.store(true, Ordering::Release);
+        consumer::wake(self.rings);
+        // A panic of that thread has been told by the hook; what it has written is there.
+        thread.join().unwrap_or_else(|_| Ok(self.summary()))
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use perseq_ctf::{EventType, Field, Level};
 
-use crate::session;
+use crate::program;
 
 /// A place that can record an event; made by [`event!`](crate::event).
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Site {
             // SAFETY: what is linked is `'static`.
             end = unsafe { &(*other).next };
         }
-        session::found(self);
+        program::found(self);
     }
 
     /// The id of its events and how they are recorded, if they are: one load.

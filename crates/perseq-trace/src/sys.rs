@@ -1,9 +1,14 @@
-//! What is asked of the system: to sleep until a word changes, and the time.
+//! What is asked of the system: to sleep until a word changes, the time, and who runs.
 
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-/// Sleeps while `*word == expected`, at most `time`; may wake early. Async-signal-safe.
+use crate::session::{SessionError, at};
+
+/// Sleeps while `*word == expected`, at most `time`; may wake early. The word may be in memory that processes share. Async-signal-safe.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, time: Duration) {
     let time = libc::timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
@@ -40,4 +45,71 @@ fn nanos(clock: libc::clockid_t) -> u64 {
     #[allow(clippy::unnecessary_cast, reason = "narrower on some systems")]
     let (seconds, nanos) = (now.tv_sec.unsigned_abs() as u64, now.tv_nsec.unsigned_abs() as u64);
     seconds * 1_000_000_000 + nanos
+}
+
+/// Bytes of the name of a thread, with a NUL at least.
+pub(crate) const NAME: usize = 16;
+
+/// The process id. Async-signal-safe.
+pub(crate) fn process() -> u32 {
+    std::process::id()
+}
+
+/// The thread id. Async-signal-safe.
+pub(crate) fn thread() -> u32 {
+    // SAFETY: no memory is accessed.
+    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+}
+
+/// The name of the calling thread, and NULs. Async-signal-safe.
+pub(crate) fn name() -> [u8; NAME] {
+    let mut name = [0; NAME];
+    // SAFETY: the kernel writes so many bytes at most.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    name
+}
+
+/// The effective user.
+pub(crate) fn user() -> u32 {
+    // SAFETY: no memory is accessed.
+    unsafe { libc::geteuid() }
+}
+
+/// Whether this process has rights that its caller has not.
+pub(crate) fn is_privileged() -> bool {
+    // SAFETY: no memory is accessed but what the kernel has passed to the process.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// When a process was started, in ticks since the boot; none if there is no such process.
+pub(crate) fn started(process: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name may have anything in it, but is in parentheses.
+    text.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+}
+
+/// What the program is called.
+pub(crate) fn program_name() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Calls something with all signals blocked, as threads that it makes have them then.
+pub(crate) fn without_signals<R>(f: impl FnOnce() -> R) -> R {
+    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the sets are written before they are read; blocking does not fail.
+    unsafe {
+        let mut all = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+    }
+    let result = f();
+    // SAFETY: written above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    result
+}
+
+/// A path for the system.
+pub(crate) fn c_path(path: &Path) -> Result<CString, SessionError> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|error| at(path)(error.into()))
 }

@@ -240,6 +240,19 @@ impl Map {
         }
     }
 
+    /// Allocates memory from a byte of the slots on.
+    pub(super) fn allocate(&self, file: &OwnedFd, at: u64, bytes: u64) -> Result<(), SharedError> {
+        let at = self.shape.header() as u64 + at;
+        fs::fallocate(file, fs::FallocateFlags::empty(), at, bytes).map_err(failed("fallocate(2)"))
+    }
+
+    /// Gives back memory from a byte of the slots on.
+    pub(super) fn discard(&self, file: &OwnedFd, at: u64, bytes: u64) -> Result<(), SharedError> {
+        let at = self.shape.header() as u64 + at;
+        let flags = fs::FallocateFlags::PUNCH_HOLE | fs::FallocateFlags::KEEP_SIZE;
+        fs::fallocate(file, flags, at, bytes).map_err(failed("fallocate(2)"))
+    }
+
     /// How many members there can be.
     pub(super) fn members(&self) -> u32 {
         self.header().members.load(Ordering::Relaxed)

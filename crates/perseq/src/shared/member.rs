@@ -144,6 +144,18 @@ impl Membership {
         &self.joined().map
     }
 
+    /// Allocates memory of the slots.
+    pub(super) fn allocate(&self, at: u64, bytes: usize) -> Result<(), SharedError> {
+        let joined = self.joined();
+        joined.map.allocate(&joined.handed, at, bytes as u64)
+    }
+
+    /// Gives back memory of the slots.
+    pub(super) fn discard(&self, at: u64, bytes: usize) -> Result<(), SharedError> {
+        let joined = self.joined();
+        joined.map.discard(&joined.handed, at, bytes as u64)
+    }
+
     /// Which member this process is; `None` in the child of a fork for which there was no room. Async-signal-safe.
     #[must_use]
     pub fn member(&self) -> Option<u32> {

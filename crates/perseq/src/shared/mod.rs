@@ -202,6 +202,39 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
         NonNull::new(unsafe { &raw mut (*Self::slot(self.base, index)).value })
     }
 
+    /// Allocates the memory of the first bytes of an item now: where there is none left, it is better to know than to be killed by SIGBUS later.
+    ///
+    /// # Errors
+    /// [`SharedError::System`], with ENOSPC or ENOMEM if there is not so much.
+    pub fn allocate(&self, index: u32, bytes: usize) -> Result<(), SharedError> {
+        let bytes = bytes.min(size_of::<T>());
+        match index < self.slots() {
+            true => {
+                self.membership.allocate(u64::from(index) << Self::SHAPE.shift, Self::VALUE_OFFSET + bytes)
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Gives back the memory of an item from its byte `from` on: it reads as zero. For what nobody needs any more, while processes that
+    /// have it mapped still live.
+    ///
+    /// # Safety
+    /// Zeros must be as good as what is there, to all members.
+    ///
+    /// # Errors
+    /// [`SharedError::System`]; file systems in memory can do it.
+    pub unsafe fn discard(&self, index: u32, from: usize) -> Result<(), SharedError> {
+        let size = size_of::<T>();
+        match index < self.slots() && from < size {
+            true => {
+                let at = (u64::from(index) << Self::SHAPE.shift) + (Self::VALUE_OFFSET + from) as u64;
+                self.membership.discard(at, size - from)
+            }
+            false => Ok(()),
+        }
+    }
+
     /// Which member this process is, and whether others are alive.
     #[must_use]
     pub fn membership(&self) -> &Membership {

@@ -1,0 +1,298 @@
+//! Sessions as those see them who did not start them: what there is, and what can be asked of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use perseq_ctf::{EventType, Level};
+use serde_json::Value;
+use wildmatch::WildMatch;
+
+use crate::consumer::{Consumer, Summary};
+use crate::context::Context;
+use crate::emit::Mode;
+use crate::home::{self, CONSUMER, PLAN, STOP, files};
+use crate::plan::{Plan, Rule};
+use crate::program::open_rings;
+use crate::ring::Rings;
+use crate::session::{Session, SessionError, at, place_of};
+use crate::sys;
+
+/// A session of this user's, started by any process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Active {
+    place: PathBuf,
+}
+
+/// What a session is, at a moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// The folder of the trace.
+    pub output: PathBuf,
+    /// What is done where there is no room.
+    pub mode: Mode,
+    /// Bytes of each CPU's ring.
+    pub ring: u64,
+    /// What is recorded with every event.
+    pub context: Vec<Context>,
+    /// What is on and off, by glob and level; the last that matches counts.
+    pub rules: Vec<(bool, String, Level)>,
+    /// The process that reads the rings, if it lives.
+    pub consumer: Option<u32>,
+}
+
+/// The sessions of this user, by name.
+///
+/// # Errors
+/// If the user's runtime folder cannot be used.
+pub fn active() -> Result<Vec<Active>, SessionError> {
+    let folder = home::sessions()?;
+    let entries = fs::read_dir(&folder).map_err(at(&folder))?;
+    let mut sessions: Vec<_> = entries
+        .filter_map(|entry| Some(Active { place: entry.ok()?.path() }))
+        .filter(|session| session.place.join(PLAN).exists())
+        .collect();
+    sessions.sort_by(|one, other| one.place.cmp(&other.place));
+    Ok(sessions)
+}
+
+impl Active {
+    /// The session of a name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn named(name: &str) -> Result<Self, SessionError> {
+        let place = place_of(name)?;
+        if !place.join(PLAN).exists() {
+            return Err(SessionError::Unknown(name.to_owned()));
+        }
+        home::is_private(&place)?;
+        Ok(Self { place })
+    }
+
+    pub(crate) fn at(place: &Path) -> Self {
+        Self { place: place.into() }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.place.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Where programs find it.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// What it is.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn status(&self) -> Result<Status, SessionError> {
+        let (plan, _) = Plan::read(&self.place)?;
+        let rule = |rule: &Rule| (rule.on, rule.glob.to_string(), rule.level);
+        Ok(Status {
+            rules: plan.rules.iter().map(rule).collect(),
+            output: plan.output,
+            mode: plan.mode,
+            ring: plan.shape.size,
+            context: plan.context,
+            consumer: consumer(&self.place),
+        })
+    }
+
+    /// Turns on the events whose name matches, and that are as grave as `level`, or graver, in all programs that it records. Programs that listen hear of it at once.
+    ///
+    /// # Errors
+    /// If the plan cannot be read or written.
+    pub fn enable(&self, glob: &str, level: Level) -> Result<(), SessionError> {
+        self.rule(Rule { on: true, glob: WildMatch::new(glob), level })
+    }
+
+    /// Turns off the events whose name matches.
+    ///
+    /// # Errors
+    /// As [`enable`](Self::enable).
+    pub fn disable(&self, glob: &str) -> Result<(), SessionError> {
+        self.rule(Rule { on: false, glob: WildMatch::new(glob), level: Level::Debug })
+    }
+
+    fn rule(&self, rule: Rule) -> Result<(), SessionError> {
+        // One after the other.
+        let path = self.place.join(CONSUMER);
+        let lock = files().create(true).truncate(false).open(&path).map_err(at(&path))?;
+        lock.lock().map_err(at(&path))?;
+        let (mut plan, _) = Plan::read(&self.place)?;
+        // What it was before is as it was, unless this says otherwise.
+        plan.rules.retain(|before| before.glob != rule.glob);
+        plan.rules.push(rule);
+        plan.write(&self.place)?;
+        drop(lock);
+        home::ring();
+        Ok(())
+    }
+
+    /// Writes what is in the rings of a session that overwrites old events to a folder, which must not hold a trace yet. Nobody is stopped meanwhile.
+    ///
+    /// # Errors
+    /// If the session is of another kind, or the folder cannot be written.
+    pub fn snapshot(&self, folder: &Path) -> Result<Summary, SessionError> {
+        let (plan, _) = Plan::read(&self.place)?;
+        if plan.mode != Mode::Overwrite {
+            return Err(SessionError::NoSnapshot);
+        }
+        let (_, mut types) =
+            perseq_ctf::Directory::resume(&plan.output, plan.version).map_err(SessionError::Output)?;
+        types.clock = plan.clock.describe();
+        types.events.clear();
+        Consumer::new(&self.place, plan, self.rings()?, folder, types)?.finish()
+    }
+
+    /// Asks whoever reads the rings to stop, and waits until he has, for some time at most.
+    ///
+    /// # Errors
+    /// If nobody reads them: [`recover`](Self::recover) it.
+    pub fn stop(&self, patience: Duration) -> Result<(), SessionError> {
+        if consumer(&self.place).is_none() && self.place.exists() {
+            return Err(at(&self.place)(std::io::Error::other(
+                "nobody reads the rings: recover the session",
+            )));
+        }
+        let path = self.place.join(STOP);
+        match fs::write(&path, "") {
+            // It is over already.
+            Err(_) if !self.place.exists() => return Ok(()),
+            written => written.map_err(at(&path))?,
+        }
+        home::ring();
+        let since = Instant::now();
+        while self.place.exists() {
+            if since.elapsed() > patience {
+                return Err(at(&self.place)(std::io::ErrorKind::TimedOut.into()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Goes on with a session whose reader was killed: this process reads the rings now. Nothing that is in them was lost, and nothing will be there twice.
+    ///
+    /// # Errors
+    /// If somebody reads them, or the trace cannot be gone on with.
+    pub fn resume(&self) -> Result<Session, SessionError> {
+        let claim = Claim::take(&self.place)?;
+        let (plan, _) = Plan::read(&self.place)?;
+        let rings = self.rings()?;
+        let consumer = Consumer::resume(&self.place, plan.clone(), rings)?;
+        Session::host(&self.place, &plan, rings, consumer, claim, false)
+    }
+
+    /// Writes what is in the rings of a session whose reader was killed, and ends it.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume), and those of writing.
+    pub fn recover(&self) -> Result<Summary, SessionError> {
+        self.resume()?.stop()
+    }
+
+    fn rings(&self) -> Result<&'static Rings, SessionError> {
+        Ok(Box::leak(Box::new(open_rings(&self.place)?)))
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.place.join(STOP).exists()
+    }
+}
+
+/// This process reads the rings of a session, until this is dropped or the process ends.
+#[derive(Debug)]
+pub(crate) struct Claim(PathBuf);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Ok(file) = files().open(&self.0) {
+            let _ = file.set_len(0);
+        }
+    }
+}
+
+impl Claim {
+    pub(crate) fn take(place: &Path) -> Result<Self, SessionError> {
+        let path = place.join(CONSUMER);
+        let mut file = files().create(true).truncate(false).open(&path).map_err(at(&path))?;
+        file.lock().map_err(at(&path))?;
+        if let Some(process) = consumer(place) {
+            return Err(SessionError::Consumed(process));
+        }
+        let (process, started) = (sys::process(), sys::started(sys::process()).unwrap_or(0));
+        let written = file.set_len(0).and_then(|()| {
+            use std::io::Write;
+            write!(file, "{process} {started}")
+        });
+        written.map_err(at(&path)).map(|()| Self(path))
+    }
+}
+
+/// The process that reads the rings of a session, if it lives.
+fn consumer(place: &Path) -> Option<u32> {
+    let text = fs::read_to_string(place.join(CONSUMER)).ok()?;
+    let (process, started) = text.split_once(' ')?;
+    let process = process.parse().ok()?;
+    (sys::started(process).unwrap_or(0) == started.parse::<u64>().ok()?).then_some(process)
+}
+
+/// A program that listens.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Program {
+    /// Its process id.
+    pub process: u32,
+    /// What it is called.
+    pub name: String,
+    /// The session that it is in.
+    pub session: Option<String>,
+    /// Why it is in none, or not all of its events are on.
+    pub trouble: Option<String>,
+    /// What it can record.
+    pub events: Vec<EventType>,
+}
+
+/// The programs of this user that [listen](crate::listen).
+///
+/// # Errors
+/// If the user's runtime folder cannot be used.
+pub fn programs() -> Result<Vec<Program>, SessionError> {
+    let folder = home::programs()?;
+    let mut programs = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(at(&folder))?.flatten() {
+        let path = entry.path();
+        let Some(process) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let Some(said) = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok())
+        else {
+            continue;
+        };
+        let started = said.get("started").and_then(Value::as_u64);
+        if started != sys::started(process) {
+            // It is gone, and had no time to remove this.
+            let _ = fs::remove_file(&path);
+            continue;
+        }
+        let text = |name: &str| said.get(name).and_then(Value::as_str).map(str::to_owned);
+        let events = said.get("events").and_then(Value::as_array).into_iter().flatten();
+        programs.push(Program {
+            process,
+            name: text("name").unwrap_or_default(),
+            session: text("session")
+                .and_then(|place| Some(Path::new(&place).file_name()?.to_string_lossy().into_owned())),
+            trouble: text("trouble"),
+            events: events.filter_map(|event| EventType::from_json(event.to_string().as_bytes())).collect(),
+        });
+    }
+    programs.sort_by_key(|program| program.process);
+    Ok(programs)
+}

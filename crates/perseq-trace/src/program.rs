@@ -1,0 +1,321 @@
+//! This process as one that is recorded: which session it is in, which of its events are on, and the thread that listens for changes of that.
+//!
+//! A program is in one session at a time: that of its own, that which it was started for, or the first that takes what listens. When it leaves one its events are
+//! off. The rings stay mapped then, for a thread may be about to write to them: that costs addresses, and no memory.
+//!
+//! Invariant: the id of a site that is on is that of its type in the session's [registry](crate::registry). A fork finds the state whole, since it
+//! waits for whoever has it locked.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::Duration;
+
+use perseq::fork::held_off;
+use serde_json::{Value, json};
+
+use crate::emit::{self, CONTEXT, SLOW_CLOCK};
+use crate::home::{self, Bell, RINGS, STOP};
+use crate::plan::Plan;
+use crate::registry::Registry;
+use crate::ring::Rings;
+use crate::session::{SessionError, at};
+use crate::site::{Site, sites};
+use crate::{context, sys};
+
+/// What a program is told by whoever starts it: the folder of a session, or `listen`.
+const VARIABLE: &str = "PERSEQ_TRACE";
+/// How long a change can go unheard, if who made it was killed before the bell.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+static PROGRAM: Mutex<Program> =
+    Mutex::new(Program { joined: None, given: None, listed: None, trouble: None });
+
+#[derive(Debug)]
+struct Program {
+    joined: Option<Joined>,
+    /// The session that it was started for; it takes part in no other.
+    given: Option<PathBuf>,
+    /// The file that says what it can record.
+    listed: Option<Listed>,
+    /// What went wrong last.
+    trouble: Option<String>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    path: PathBuf,
+    process: u32,
+    /// How many sites, which session and what trouble it tells of.
+    said: Option<(usize, Option<PathBuf>, Option<String>)>,
+}
+
+/// A session that this process is in.
+#[derive(Debug)]
+struct Joined {
+    session: PathBuf,
+    registry: Registry,
+    plan: Plan,
+    /// What the file of the plan was.
+    text: Vec<u8>,
+    /// Of sites that were on, by address.
+    ids: HashMap<usize, u32>,
+}
+
+fn with<R>(f: impl FnOnce(&mut Program) -> R) -> R {
+    held_off(|| f(&mut PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// Has events recorded in a session from now on.
+///
+/// # Errors
+/// If this process is in a session already, or cannot be in this one.
+pub(crate) fn join(session: &Path, rings: &'static Rings) -> Result<(), SessionError> {
+    with(|program| program.join(session, Some(rings)))
+}
+
+/// Has nothing recorded any more in this session.
+pub(crate) fn leave(session: &Path) {
+    with(|program| {
+        if program.joined.as_ref().is_some_and(|joined| joined.session == session) {
+            program.leave();
+        }
+    });
+}
+
+/// Whether this process is in a session.
+pub(crate) fn is_in_session() -> bool {
+    with(|program| program.joined.is_some())
+}
+
+/// Does what the plan of the session says now.
+pub(crate) fn look() {
+    with(Program::look);
+}
+
+/// A site was registered: it may be one to be recorded.
+pub(crate) fn found(site: &'static Site) {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(started);
+    with(|program| {
+        if let Some(joined) = &mut program.joined {
+            let turned = joined.turn([site]);
+            program.keep(turned);
+        }
+    });
+}
+
+/// The program was loaded: does what the environment asks for.
+fn started() {
+    let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && !sys::is_privileged())
+    else {
+        return;
+    };
+    if value != "listen" {
+        with(|program| program.given = Some(value.into()));
+    }
+    let listening = listen();
+    with(|program| program.keep(listening));
+}
+
+/// Has this process take part in sessions that are started elsewhere, such as by `perseq trace attach`, now and later: a thread sleeps until there is a change.
+/// Programs that are started with `PERSEQ_TRACE=listen`, or by `perseq trace record`, need not call it. The child of a fork goes on as its parent was when it
+/// forked, and hears of changes only if it calls this itself.
+///
+/// The environment is not obeyed by programs that run with other rights than their caller's.
+///
+/// # Errors
+/// If there can be no thread, or the user's runtime folder cannot be used.
+pub fn listen() -> Result<(), SessionError> {
+    let first = with(|program| {
+        let process = sys::process();
+        if program.listed.as_ref().is_some_and(|listed| listed.process == process) {
+            return Ok(false);
+        }
+        program.listed = Some(Listed::new(process)?);
+        Ok(true)
+    })?;
+    if !first {
+        return Ok(());
+    }
+    let bell = Bell::open()?;
+    let count = bell.count();
+    look();
+    let thread = sys::without_signals(|| {
+        std::thread::Builder::new().name("perseq-listen".to_owned()).spawn(move || {
+            // Most sites of a program register before its `main`.
+            let (mut count, mut interval) = (count, INTERVAL / 50);
+            loop {
+                bell.wait(count, interval);
+                (count, interval) = (bell.count(), INTERVAL);
+                look();
+            }
+        })
+    });
+    match thread {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            with(|program| program.listed = None);
+            Err(SessionError::Thread(error))
+        }
+    }
+}
+
+impl Program {
+    fn join(&mut self, session: &Path, rings: Option<&'static Rings>) -> Result<(), SessionError> {
+        if self.joined.is_some() {
+            return Err(SessionError::Active);
+        }
+        home::is_private(session)?;
+        let (plan, text) = Plan::read(session)?;
+        let rings = match rings {
+            Some(rings) => rings,
+            None => Box::leak(Box::new(open_rings(session)?)),
+        };
+        emit::record_into(rings, plan.mode);
+        context::want(&plan.context);
+        let mut joined = Joined {
+            session: session.into(),
+            registry: Registry::of(session),
+            plan,
+            text,
+            ids: HashMap::new(),
+        };
+        let turned = joined.turn(sites());
+        self.joined = Some(joined);
+        turned
+    }
+
+    fn leave(&mut self) {
+        sites().for_each(|site| site.set(None));
+        self.joined = None;
+    }
+
+    /// Keeps what went wrong, for those who ask.
+    fn keep(&mut self, result: Result<(), SessionError>) {
+        if let Err(error) = result {
+            self.trouble = Some(error.to_string());
+        }
+    }
+
+    fn look(&mut self) {
+        let result = match &mut self.joined {
+            Some(joined) if joined.is_over() => {
+                self.leave();
+                self.find()
+            }
+            Some(joined) => joined.follow(),
+            None => self.find(),
+        };
+        self.keep(result);
+        if let Some(listed) = &mut self.listed {
+            let session = self.joined.as_ref().map(|joined| joined.session.clone());
+            let written = listed.write(session.as_deref(), self.trouble.as_deref());
+            self.keep(written);
+        }
+    }
+
+    /// Joins a session that takes this process.
+    fn find(&mut self) -> Result<(), SessionError> {
+        if self.listed.as_ref().is_none_or(|listed| listed.process != sys::process()) {
+            return Ok(());
+        }
+        if let Some(given) = self.given.clone() {
+            return if is_over(&given) { Ok(()) } else { self.join(&given, None) };
+        }
+        let folder = home::sessions()?;
+        let mut sessions: Vec<PathBuf> = fs::read_dir(&folder)
+            .map_err(at(&folder))?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .collect();
+        sessions.sort();
+        for session in sessions {
+            // What is not complete is made, or removed, at this moment: then the bell rings again.
+            let accepts = Plan::read(&session).is_ok_and(|(plan, _)| plan.accepts(sys::process()));
+            if accepts && !is_over(&session) {
+                return self.join(&session, None);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_over(session: &Path) -> bool {
+    !session.exists() || session.join(STOP).exists()
+}
+
+/// Joins the rings of a session.
+pub(crate) fn open_rings(session: &Path) -> Result<Rings, SessionError> {
+    let path = sys::c_path(&session.join(RINGS))?;
+    Rings::open(&path).map_err(SessionError::Rings)
+}
+
+impl Joined {
+    fn is_over(&self) -> bool {
+        is_over(&self.session)
+    }
+
+    /// Does what the plan says now.
+    fn follow(&mut self) -> Result<(), SessionError> {
+        let (plan, text) = Plan::read(&self.session)?;
+        if text != self.text {
+            (self.plan, self.text) = (plan, text);
+            self.turn(sites())?;
+        }
+        Ok(())
+    }
+
+    /// Turns sites on and off.
+    fn turn(&mut self, sites: impl IntoIterator<Item = &'static Site>) -> Result<(), SessionError> {
+        let (on, off): (Vec<_>, Vec<_>) = sites.into_iter().partition(|site| self.plan.wants(site));
+        off.into_iter().for_each(|site| site.set(None));
+        let address = |site: &'static Site| std::ptr::from_ref(site).addr();
+        let new: Vec<_> = on.iter().copied().filter(|site| !self.ids.contains_key(&address(site))).collect();
+        if !new.is_empty() {
+            let types: Vec<_> = new.iter().map(|site| site.event_type()).collect();
+            let ids = self.registry.add(&types)?;
+            self.ids.extend(new.into_iter().map(address).zip(ids));
+        }
+        let slow = if self.plan.clock.counter { 0 } else { SLOW_CLOCK };
+        let context = if self.plan.context.is_empty() { 0 } else { CONTEXT };
+        for site in on {
+            site.set(self.ids.get(&address(site)).map(|id| id | slow | context));
+        }
+        Ok(())
+    }
+}
+
+impl Listed {
+    fn new(process: u32) -> Result<Self, SessionError> {
+        Ok(Self { path: home::programs()?.join(process.to_string()), process, said: None })
+    }
+
+    /// Says what the program can record, and where it does, if that is not said.
+    fn write(&mut self, session: Option<&Path>, trouble: Option<&str>) -> Result<(), SessionError> {
+        let now = (sites().count(), session.map(Path::to_path_buf), trouble.map(str::to_owned));
+        if self.said.as_ref() == Some(&now) {
+            return Ok(());
+        }
+        let events: Vec<Value> =
+            sites().filter_map(|site| serde_json::from_str(&site.event_type().to_json()).ok()).collect();
+        let text = json!({
+            "name": sys::program_name(),
+            "started": sys::started(self.process),
+            "session": session.map(|session| session.to_string_lossy()),
+            "trouble": trouble,
+            "events": events,
+        });
+        home::replace(&self.path, text.to_string().as_bytes())?;
+        self.said = Some(now);
+        Ok(())
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        if self.process == sys::process() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
