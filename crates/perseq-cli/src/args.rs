@@ -27,6 +27,10 @@ pub enum Command {
     Gdb,
     /// Show the critical sections of an ELF program or library, and verify them
     Inspect(InspectArgs),
+    /// Record what programs say of themselves, and read it
+    #[cfg(target_os = "linux")]
+    #[command(subcommand)]
+    Trace(TraceCommand),
 }
 
 /// Options of `perseq info`.
@@ -74,6 +78,234 @@ pub struct InspectArgs {
     /// Print one JSON object a line for each section
     #[arg(long)]
     pub json: bool,
+}
+
+/// The subcommands of `perseq trace`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Subcommand)]
+pub enum TraceCommand {
+    /// Run a program, and record its events and those of its children
+    Record(RecordArgs),
+    /// Record the events of programs that run and listen, until interrupted or stopped
+    Attach(AttachArgs),
+    /// List the sessions, and the programs that listen
+    List(ListArgs),
+    /// Turn on events of a session
+    Enable(EnableArgs),
+    /// Turn off events of a session
+    Disable(DisableArgs),
+    /// Write what the rings of a session hold that overwrites old events
+    Snapshot(SnapshotArgs),
+    /// End a session
+    Stop(SessionArgs),
+    /// Go on with a session whose reader was killed, until interrupted or stopped
+    Resume(SessionArgs),
+    /// Write what is left in the rings of a session whose reader was killed, and end it
+    Recover(SessionArgs),
+    /// Print the events of a trace
+    Print(PrintArgs),
+    /// Convert a trace to JSON for Perfetto and chrome://tracing
+    Export(ExportArgs),
+}
+
+/// What is recorded, and how.
+#[cfg(target_os = "linux")]
+#[derive(Debug, clap::Args)]
+pub struct RecordingArgs {
+    /// The folder of the trace; perseq-trace-TIME if it is not named
+    #[arg(short, long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+    /// Also events whose PROVIDER:NAME matches; `*` stands for any characters, `?` for one; all if none is named
+    #[arg(short, long, value_name = "GLOB")]
+    pub enable: Vec<String>,
+    /// No events whose name matches, whatever is enabled
+    #[arg(short, long, value_name = "GLOB")]
+    pub disable: Vec<String>,
+    /// Only events as grave as this, or graver
+    #[arg(short, long, value_name = "LEVEL", default_value = "debug", value_parser = level)]
+    pub level: perseq_ctf::Level,
+    /// Overwrite the oldest events when a ring is full: a flight recorder, written at the end and by snapshots
+    #[arg(long, conflicts_with = "wait")]
+    pub overwrite: bool,
+    /// Have programs wait for room when a ring is full, instead of discarding the event
+    #[arg(long)]
+    pub wait: bool,
+    /// The ring of each CPU, in bytes, or with a unit such as 512KiB or 8M; from 256 KiB to 16 MiB
+    #[arg(short, long, value_name = "SIZE", default_value = "4MiB", value_parser = size)]
+    pub buffer_size: usize,
+    /// In how many parts a ring is written
+    #[arg(long, value_name = "COUNT", default_value_t = 4)]
+    pub sub_buffers: usize,
+    /// What is recorded with every event: some of pid, tid and procname, separated by commas, or none
+    #[arg(short, long, value_name = "LIST", default_value = "pid,tid", value_parser = context)]
+    pub context: Context,
+    /// Write CTF 2 instead of 1.8
+    #[arg(long)]
+    pub ctf2: bool,
+    /// What the session is called
+    #[arg(short, long)]
+    pub name: Option<String>,
+}
+
+/// Options of `perseq trace record`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit status: that of the program, or 128 and the number of the signal that ended it."
+)]
+pub struct RecordArgs {
+    /// What is recorded, and how
+    #[command(flatten)]
+    pub recording: RecordingArgs,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+/// Options of `perseq trace attach`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, clap::Args)]
+pub struct AttachArgs {
+    /// What is recorded, and how
+    #[command(flatten)]
+    pub recording: RecordingArgs,
+    /// Only the programs of these process ids
+    #[arg(short, long, value_name = "PID")]
+    pub pid: Vec<u32>,
+}
+
+/// Options of `perseq trace list`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// What each program can record, too
+    #[arg(long)]
+    pub events: bool,
+    /// Print one JSON object a line for each session and each program
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of what concerns a session.
+#[cfg(target_os = "linux")]
+#[derive(Debug, clap::Args)]
+pub struct SessionArgs {
+    /// The session, or the folder of its trace; the only one, if it is not named
+    pub session: Option<String>,
+}
+
+/// Options of `perseq trace enable`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, clap::Args)]
+pub struct EnableArgs {
+    /// Events whose PROVIDER:NAME matches
+    pub glob: String,
+    /// Only those that are as grave as this, or graver
+    #[arg(short, long, value_name = "LEVEL", default_value = "debug", value_parser = level)]
+    pub level: perseq_ctf::Level,
+    /// The session; the only one, if it is not named
+    #[arg(short, long)]
+    pub session: Option<String>,
+}
+
+/// Options of `perseq trace disable`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, clap::Args)]
+pub struct DisableArgs {
+    /// Events whose PROVIDER:NAME matches
+    pub glob: String,
+    /// The session; the only one, if it is not named
+    #[arg(short, long)]
+    pub session: Option<String>,
+}
+
+/// Options of `perseq trace snapshot`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, clap::Args)]
+pub struct SnapshotArgs {
+    /// The session; the only one, if it is not named
+    pub session: Option<String>,
+    /// The folder of the trace; perseq-trace-TIME if it is not named
+    #[arg(short, long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `perseq trace print`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, clap::Args)]
+pub struct PrintArgs {
+    /// The folder of the trace
+    pub folder: PathBuf,
+    /// How times are printed
+    #[arg(long, value_enum, default_value_t = Times::Day)]
+    pub time: Times,
+    /// Only events whose PROVIDER:NAME matches
+    #[arg(short, long, value_name = "GLOB")]
+    pub event: Vec<String>,
+}
+
+/// Options of `perseq trace export`.
+#[cfg(target_os = "linux")]
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    /// The folder of the trace
+    pub folder: PathBuf,
+    /// The file to write, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// How times are printed.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Times {
+    /// The time of day, in UTC
+    Day,
+    /// Date and time of day, in UTC
+    Date,
+    /// Seconds since 1970
+    Seconds,
+    /// Cycles of the clock
+    Cycles,
+}
+
+/// What is recorded with every event.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Debug)]
+pub struct Context(pub Vec<perseq_trace::Context>);
+
+#[cfg(target_os = "linux")]
+fn context(list: &str) -> Result<Context, String> {
+    use perseq_trace::Context as Field;
+    if list == "none" {
+        return Ok(Context(Vec::new()));
+    }
+    let field = |name: &str| match name {
+        "pid" => Ok(Field::Pid),
+        "tid" => Ok(Field::Tid),
+        "procname" => Ok(Field::Procname),
+        _ => Err(format!("{name} is none of pid, tid and procname")),
+    };
+    list.split(',').map(field).collect::<Result<_, _>>().map(Context)
+}
+
+/// A level by its name, in one word, or its number.
+#[cfg(target_os = "linux")]
+fn level(name: &str) -> Result<perseq_ctf::Level, String> {
+    let all = perseq_ctf::Level::ALL;
+    let same = |level: &&perseq_ctf::Level| {
+        format!("{level:?}").eq_ignore_ascii_case(&name.replace(['-', '_'], ""))
+            || name.parse() == Ok(**level as u8)
+    };
+    let names = || all.map(|level| format!("{level:?}").to_lowercase()).join(", ");
+    all.iter().find(same).copied().ok_or_else(|| format!("it is none of {}", names()))
+}
+
+#[cfg(target_os = "linux")]
+fn size(text: &str) -> Result<usize, String> {
+    let bytes =
+        parse_size::Config::new().with_binary().parse_size(text).map_err(|error| error.to_string())?;
+    usize::try_from(bytes).map_err(|_| "it is too much".to_owned())
 }
 
 /// The groups, each with its line of help.

@@ -4,6 +4,7 @@
 //! `perseq bench` measures what per-CPU operations cost on it, against what one would otherwise use.
 //! `perseq gdb` prints what lets gdb step over critical sections.
 //! `perseq inspect` shows the critical sections of a program or library, and verifies them.
+//! `perseq trace` records the events of programs, and reads traces.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -16,6 +17,7 @@
 //! | `man` | the manual pages, which its tests compare with the committed ones |
 //! | [`output`] | standard output, and the failures that end the command |
 //! | [`sys`] | what is asked of the operating system |
+//! | `trace` | `perseq trace`, around the crates `perseq-trace` and `perseq-ctf`; on Linux |
 
 mod args;
 mod bench;
@@ -27,6 +29,8 @@ mod machine;
 mod man;
 mod output;
 mod sys;
+#[cfg(target_os = "linux")]
+mod trace;
 
 use std::process::ExitCode;
 
@@ -40,6 +44,11 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(options),
         Command::Gdb => gdb::run(),
         Command::Inspect(options) => inspect::run(options),
+        #[cfg(target_os = "linux")]
+        Command::Trace(command) => match trace::run(command) {
+            Ok(status) => return status,
+            Err(failure) => Err(failure),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,76 @@
+//! What reads traces.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use perseq_ctf::print::{Printer, Time};
+use perseq_ctf::{Trace, chrome};
+use wildmatch::WildMatch;
+
+use crate::args::{ExportArgs, PrintArgs, Times};
+use crate::output::Failure;
+
+fn open(folder: &Path) -> Result<Trace, Failure> {
+    Trace::open(folder).map_err(|error| Failure::Session(error.into()))
+}
+
+/// What cannot be read is said, and the rest is read.
+fn damaged(errors: &[perseq_ctf::Error]) -> Result<(), Failure> {
+    match errors {
+        [] => Ok(()),
+        [one] => Err(Failure::Session(one.to_string().into())),
+        [first, rest @ ..] => Err(Failure::Session(format!("{first}, and {} more", rest.len()).into())),
+    }
+}
+
+/// `perseq trace print`.
+pub fn print(options: &PrintArgs) -> Result<(), Failure> {
+    let trace = open(&options.folder)?;
+    let globs: Vec<_> = options.event.iter().map(|glob| WildMatch::new(glob)).collect();
+    let mut printer = Printer::new(match options.time {
+        Times::Day => Time::Day,
+        Times::Date => Time::Date,
+        Times::Seconds => Time::Seconds,
+        Times::Cycles => Time::Cycles,
+    });
+    // By type, as globs cost more than events.
+    let wanted: Vec<bool> = trace
+        .types()
+        .events
+        .iter()
+        .map(|event| {
+            let name = event.full_name().to_string();
+            globs.is_empty() || globs.iter().any(|glob| glob.matches(&name))
+        })
+        .collect();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut errors = Vec::new();
+    for event in trace.events().map_err(|error| Failure::Session(error.into()))? {
+        match event {
+            Ok(event) if wanted.get(event.id() as usize) == Some(&true) => {
+                printer.print(&event, &mut out).map_err(Failure::Stdout)?;
+            }
+            Ok(_) => {}
+            Err(error) => errors.push(error),
+        }
+    }
+    out.flush().map_err(Failure::Stdout)?;
+    damaged(&errors)
+}
+
+/// `perseq trace export`.
+pub fn export(options: &ExportArgs) -> Result<(), Failure> {
+    let trace = open(&options.folder)?;
+    let events = trace.events().map_err(|error| Failure::Session(error.into()))?;
+    let errors = match &options.output {
+        None => chrome::export(events, chrome::by_suffix, BufWriter::new(io::stdout().lock()))
+            .map_err(Failure::Stdout)?,
+        Some(path) => {
+            let failed = |error| Failure::File { path: path.clone(), error };
+            let file = File::create(path).map_err(failed)?;
+            chrome::export(events, chrome::by_suffix, BufWriter::new(file)).map_err(failed)?
+        }
+    };
+    damaged(&errors)
+}
