@@ -64,9 +64,9 @@ impl Source {
         Self { begin: Moment::now(), counter: is_trusted() }
     }
 
-    /// The time now, of this clock.
-    pub(crate) fn now(&self) -> u64 {
-        if self.counter { perseq::section::tsc() } else { sys::monotonic() }
+    /// When the session began, by this clock.
+    pub(crate) fn begin(&self) -> u64 {
+        if self.counter { self.begin.cycles } else { self.begin.monotonic }
     }
 
     /// What is known of it by now.

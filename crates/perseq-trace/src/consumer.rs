@@ -82,7 +82,7 @@ impl Consumer {
         types: TraceType,
     ) -> Result<Self, SessionError> {
         let directory = Directory::create(output, &types, plan.version).map_err(SessionError::Output)?;
-        let begin = plan.clock.now();
+        let begin = plan.clock.begin();
         let stream = |cpu| directory.stream(&types, cpu, begin).map(|writer| Stream::new(cpu, writer));
         let streams =
             (0..rings.slots()).map(stream).collect::<Result<_, _>>().map_err(SessionError::Output)?;
@@ -93,8 +93,16 @@ impl Consumer {
     pub(crate) fn resume(session: &Path, plan: Plan, rings: &'static Rings) -> Result<Self, SessionError> {
         let (directory, types) =
             Directory::resume(&plan.output, plan.version).map_err(SessionError::Output)?;
-        let begin = plan.clock.now();
-        let stream = |cpu| directory.resume_stream(&types, cpu, begin).map(|writer| Stream::new(cpu, writer));
+        let begin = plan.clock.begin();
+        let stream = |cpu| {
+            let mut stream = Stream::new(cpu, directory.resume_stream(&types, cpu, begin)?);
+            if let Some(words) = Words::of(rings, cpu) {
+                // What was read, but had no events that could be written, is in no packet.
+                let head = words.head.load(Ordering::Acquire);
+                stream.tail = stream.tail.max(words.tail.load(Ordering::Relaxed).min(head) & !7);
+            }
+            Ok(stream)
+        };
         let streams =
             (0..rings.slots()).map(stream).collect::<Result<_, _>>().map_err(SessionError::Output)?;
         Ok(Self { rings, plan, registry: Registry::of(session), directory, types, streams, trouble: None })
@@ -158,7 +166,7 @@ impl Consumer {
 
     /// The type of events of an id, if there is one.
     fn event(&mut self, id: u32) -> Option<&EventType> {
-        if id as usize >= self.types.events.len() {
+        if id as usize >= self.types.events.len().min(self.registry.known().len()) {
             self.learn();
         }
         // A type that makes no sense has no events.
@@ -197,18 +205,8 @@ impl Stream {
 
     /// Copies what is new.
     fn copy(&mut self, consumer: &mut Consumer) {
-        let Some(ring) = consumer.rings.item(self.cpu).map(|ring| ring.as_ptr()) else { return };
-        // SAFETY: words of a slot that stays, which sections change at once.
-        let word = |word: *mut u64| unsafe { AtomicU64::from_ptr(word) };
-        // SAFETY: only addresses in the slot are formed.
-        let (head, tail, lost, limit, data) = unsafe {
-            (
-                word(&raw mut (*ring).head),
-                word(&raw mut (*ring).reader.tail),
-                word(&raw mut (*ring).lost),
-                word(&raw mut (*ring).limit),
-                (&raw mut (*ring).data.0).cast::<u64>(),
-            )
+        let Some(Words { head, tail, lost, limit, data }) = Words::of(consumer.rings, self.cpu) else {
+            return;
         };
         let (size, sub) = (consumer.plan.shape.size, consumer.plan.shape.sub);
         let overwrite = consumer.plan.mode == Mode::Overwrite;
@@ -227,8 +225,9 @@ impl Stream {
             let (begin, end) = (self.tail, head.min((self.tail / sub + 1) * sub));
             self.words.clear();
             self.words.extend((begin..end).step_by(8).map(|at| {
-                let place = data.wrapping_add((at & (size - 1)) as usize / 8);
-                word(place).load(Ordering::Relaxed)
+                // SAFETY: a word of the ring, which stays, and which sections change at once.
+                let word = unsafe { AtomicU64::from_ptr(data.wrapping_add((at & (size - 1)) as usize / 8)) };
+                word.load(Ordering::Relaxed)
             }));
             self.tail = end;
             // The words were loaded before `limit` is.
@@ -318,6 +317,31 @@ impl Stream {
         self.summary.events -= events;
         self.summary.lost += events;
         self.error.get_or_insert(WriteError::Output(error));
+    }
+}
+
+/// The words of a ring.
+struct Words {
+    head: &'static AtomicU64,
+    tail: &'static AtomicU64,
+    lost: &'static AtomicU64,
+    limit: &'static AtomicU64,
+    data: *mut u64,
+}
+
+impl Words {
+    fn of(rings: &'static Rings, cpu: u32) -> Option<Self> {
+        let ring = rings.item(cpu)?.as_ptr();
+        // SAFETY: words of a slot that stays, which sections change at once; otherwise only addresses in it are formed.
+        unsafe {
+            Some(Self {
+                head: AtomicU64::from_ptr(&raw mut (*ring).head),
+                tail: AtomicU64::from_ptr(&raw mut (*ring).reader.tail),
+                lost: AtomicU64::from_ptr(&raw mut (*ring).lost),
+                limit: AtomicU64::from_ptr(&raw mut (*ring).limit),
+                data: (&raw mut (*ring).data.0).cast(),
+            })
+        }
     }
 }
 

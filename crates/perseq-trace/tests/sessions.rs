@@ -242,7 +242,7 @@ fn children_record_into_the_rings_of_their_parent_and_are_killed_anywhere() {
     let told = perseq::shared::SharedPerCpu::<Told>::memfd(8).unwrap();
     // SAFETY: it stays, and is atomic.
     let count = unsafe { &told.item(0).unwrap().as_ref().0 };
-    let kills = 300_u64;
+    let kills = 500_u64;
     for kill in 0..kills {
         let child = Forked::new(|| {
             loop {
