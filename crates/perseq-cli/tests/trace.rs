@@ -1,0 +1,282 @@
+//! `perseq trace` from the outside: what is recorded is printed, and what goes wrong is said.
+#![cfg(target_os = "linux")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use perseq_tests::limit::{Limit, eventually};
+use perseq_trace::event;
+
+/// Tells this test binary that it is a program to be recorded.
+const PROGRAM: &str = "PERSEQ_TEST_PROGRAM";
+
+/// A home for sessions and traces, which is removed again.
+struct Home {
+    path: PathBuf,
+    _limit: Limit,
+}
+
+impl Home {
+    fn new(test: &'static str) -> Self {
+        use std::os::unix::fs::DirBuilderExt;
+        let path = PathBuf::from(format!("/dev/shm/perseq-cli-{test}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
+        Self { path, _limit: Limit::start(Duration::from_secs(100), test) }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_perseq"));
+        command.arg("trace").args(arguments).env("XDG_RUNTIME_DIR", &self.path).current_dir(&self.path);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What it prints, if it succeeds.
+    #[track_caller]
+    fn prints(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What it says, if it fails.
+    #[track_caller]
+    fn fails(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(!output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn start(&self, command: &mut Command) -> Process {
+        Process(
+            command
+                .env("XDG_RUNTIME_DIR", &self.path)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        )
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+/// A process that is killed when this is dropped.
+struct Process(Child);
+
+impl Process {
+    fn signal(&self, signal: i32) {
+        // SAFETY: a child of ours that was not waited for.
+        unsafe { libc::kill(self.0.id().cast_signed(), signal) };
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The arguments that have this test binary run as a program.
+fn program() -> [String; 4] {
+    let path = std::env::current_exe().unwrap().to_str().unwrap().to_owned();
+    [path, "a_program".to_owned(), "--exact".to_owned(), "--nocapture".to_owned()]
+}
+
+fn program_command(what: &str) -> Command {
+    let [path, arguments @ ..] = program();
+    let mut command = Command::new(path);
+    command.args(arguments).env(PROGRAM, what);
+    command
+}
+
+/// Not a test, but the programs that the tests record.
+#[test]
+fn a_program() {
+    match std::env::var(PROGRAM).as_deref() {
+        Ok("parent") => {
+            event!(family::parent, number: u32 = 1);
+            let status = program_command("child").status().unwrap();
+            assert!(status.success());
+            std::process::exit(7);
+        }
+        Ok("child") => {
+            event!(family::child, text: &str = "of the child");
+            event!(Debug, family::detail, number: u32 = 3);
+        }
+        Ok("endless") => loop {
+            event!(endless::event, number: u32 = 1);
+            event!(endless::other, number: u32 = 2);
+            std::thread::sleep(Duration::from_micros(100));
+        },
+        _ => {}
+    }
+}
+
+fn lines(text: &str) -> usize {
+    text.lines().count()
+}
+
+#[test]
+fn a_program_and_its_children_are_recorded_and_its_status_is_passed_on() {
+    let home = Home::new("record");
+    let record = |options: &[&str]| {
+        let program = program();
+        let mut arguments = vec!["record"];
+        arguments.extend(options);
+        arguments.push("--");
+        arguments.extend(program.iter().map(String::as_str));
+        home.command(&arguments).env(PROGRAM, "parent").output().unwrap()
+    };
+    let output = record(&["-o", "all"]);
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("3 events in "), "{output:?}");
+    let text = home.prints(&["print", "all"]);
+    assert_eq!(lines(&text), 3);
+    assert!(
+        text.contains("family:child: ")
+            && text.contains("text = \"of the child\"")
+            && text.contains("vpid = "),
+        "{text}"
+    );
+    assert_eq!(lines(&home.prints(&["print", "all", "-e", "*:parent", "--time", "cycles"])), 1);
+    let json: serde_json::Value = serde_json::from_str(&home.prints(&["export", "all"])).unwrap();
+    assert_eq!(json["traceEvents"].as_array().unwrap().len(), 3);
+    assert_eq!(home.prints(&["export", "all", "-o", "file.json"]), "");
+    assert_eq!(
+        std::fs::read_to_string(home.path.join("file.json")).unwrap(),
+        home.prints(&["export", "all"])
+    );
+
+    record(&[
+        "-o",
+        "some",
+        "-e",
+        "family:*",
+        "-d",
+        "*:parent",
+        "--level",
+        "info",
+        "--context",
+        "none",
+        "--ctf2",
+    ]);
+    let text = home.prints(&["print", "some"]);
+    assert!(lines(&text) == 1 && text.contains("family:child") && !text.contains("vpid"), "{text}");
+    assert!(std::fs::read(home.path.join("some/metadata")).unwrap().starts_with(b"\x1e{"));
+
+    let again = record(&["-o", "all"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("all/metadata"), "{again:?}");
+    assert_eq!(home.prints(&["list"]), "no session, and no program that listens\n");
+}
+
+#[test]
+fn what_runs_is_attached_to_and_controlled() {
+    let home = Home::new("attach");
+    let program = home.start(program_command("endless").env("PERSEQ_TRACE", "listen"));
+    let process = program.0.id();
+    assert!(eventually(Duration::from_secs(20), || home
+        .prints(&["list", "--events"])
+        .contains("endless:event")));
+    let attach = &[
+        "attach",
+        "-o",
+        "trace",
+        "--overwrite",
+        "-n",
+        "mine",
+        "-e",
+        "endless:event",
+        "--buffer-size",
+        "256KiB",
+    ];
+    let mut reader = home.start(&mut home.command(attach));
+    let is_recorded = || home.prints(&["list"]).contains(&format!("records {process}"));
+    assert!(eventually(Duration::from_secs(20), is_recorded));
+    let shows = |folder: &str| {
+        home.prints(&["snapshot", "-o", folder]);
+        home.prints(&["print", folder])
+    };
+    assert!(eventually(Duration::from_secs(20), || !shows(&unused()).is_empty()));
+    assert!(!shows("before").contains("endless:other"));
+    home.prints(&["enable", "*:other"]);
+    assert!(eventually(Duration::from_secs(20), || shows(&unused()).contains("endless:other")));
+    home.prints(&["disable", "*:other", "--session", "mine"]);
+    let json = home.prints(&["list", "--json"]);
+    let said: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (&said[0]["session"], &said[0]["mode"], &said[1]["process"]),
+        (&"mine".into(), &"overwrite".into(), &process.into())
+    );
+
+    // A reader that is killed can be gone on with, or its session ended.
+    reader.signal(libc::SIGKILL);
+    reader.0.wait().unwrap();
+    assert!(home.prints(&["list"]).contains("perseq trace resume mine"));
+    assert!(home.fails(&["stop", "mine"]).contains("recover"));
+    let mut reader = home.start(&mut home.command(&["resume", "mine"]));
+    assert!(eventually(Duration::from_secs(20), || home.prints(&["list"]).contains("read by process")));
+    assert!(home.fails(&["recover"]).contains("reads the rings"));
+    home.prints(&["stop"]);
+    assert!(reader.0.wait().unwrap().success());
+    assert!(home.prints(&["print", "trace"]).contains("endless:event"));
+
+    let mut reader = home.start(&mut home.command(&["attach", "-o", "again", "--pid", &process.to_string()]));
+    assert!(eventually(Duration::from_secs(20), is_recorded));
+    reader.signal(libc::SIGKILL);
+    reader.0.wait().unwrap();
+    home.prints(&["recover", "again"]);
+    assert!(lines(&home.prints(&["print", "again"])) > 0);
+
+    let mut reader = home.start(&mut home.command(&["attach", "-o", "last", "--wait"]));
+    assert!(eventually(Duration::from_secs(20), is_recorded));
+    std::thread::sleep(Duration::from_millis(100));
+    reader.signal(libc::SIGINT);
+    assert!(reader.0.wait().unwrap().success());
+    assert!(lines(&home.prints(&["print", "last"])) > 0);
+}
+
+/// A name that was not used.
+fn unused() -> String {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    format!("snapshot-{}", NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let home = Home::new("wrong");
+    assert!(home.fails(&["stop"]).contains("there is no session"));
+    assert!(home.fails(&["stop", "nobody"]).contains("there is no session nobody"));
+    assert!(home.fails(&["stop", "a/../b"]).contains("is no name of a session"));
+    assert!(home.fails(&["print", "nothing"]).contains("nothing"));
+    assert!(home.fails(&["record", "-o", "x", "--", "no-such-program"]).contains("no-such-program"));
+    assert!(home.fails(&["record", "-o", "/proc/x", "--", "true"]).contains("/proc/x"));
+    assert!(
+        home.fails(&["record", "--context", "cpu", "--", "true"]).contains("none of pid, tid and procname")
+    );
+    assert!(home.fails(&["record", "--level", "loud", "--", "true"]).contains("emergency"));
+    assert!(home.fails(&["record", "--buffer-size", "much", "--", "true"]).contains("buffer-size"));
+    assert!(home.prints(&["record", "-o", "nothing", "--", "true"]).is_empty());
+    let trace = Path::new("nothing/cpu_0");
+    std::fs::write(home.path.join(trace), "not a packet, but long enough to look like one: ".repeat(3))
+        .unwrap();
+    assert!(home.fails(&["print", "nothing"]).contains("damaged at byte 0"));
+
+    // A folder that others can enter is none for sessions.
+    use std::os::unix::fs::PermissionsExt;
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(home.path.join("perseq"), open).unwrap();
+    assert!(home.fails(&["list"]).contains("nobody else may enter"));
+}
