@@ -26,3 +26,10 @@ pub use writer::{Output, StreamWriter, WriteError};
 
 #[doc(hidden)]
 pub use reader::read_from_memory;
+
+/// For fuzzing: the types, as [`read_from_memory`] takes them.
+#[doc(hidden)]
+#[must_use]
+pub fn types_to_json(types: &TraceType) -> String {
+    side::to_json(types)
+}

@@ -8,7 +8,7 @@ use perseq_ctf::{EventType, Level};
 use serde_json::Value;
 use wildmatch::WildMatch;
 
-use crate::consumer::{Consumer, Summary};
+use crate::consumer::Consumer;
 use crate::context::Context;
 use crate::emit::Mode;
 use crate::home::{self, CONSUMER, PLAN, STOP, files};
@@ -16,6 +16,7 @@ use crate::plan::{Plan, Rule};
 use crate::program::open_rings;
 use crate::ring::Rings;
 use crate::session::{Session, SessionError, at, place_of};
+use crate::stream::Summary;
 use crate::sys;
 
 /// A session of this user's, started by any process.

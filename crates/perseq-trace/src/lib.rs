@@ -45,9 +45,9 @@ mod registry;
 mod ring;
 mod session;
 mod site;
+mod stream;
 mod sys;
 
-pub use consumer::Summary;
 pub use context::Context;
 pub use control::{Active, Program, Status, active, programs};
 pub use emit::Mode;
@@ -57,3 +57,6 @@ pub use plan::Programs;
 pub use program::listen;
 pub use session::{Builder, Session, SessionError};
 pub use site::{Site, sites};
+pub use stream::Summary;
+#[doc(hidden)]
+pub use stream::stream_of_words;

@@ -14,13 +14,14 @@ use perseq_ctf::{Level, TraceType, Version};
 use wildmatch::WildMatch;
 
 use crate::clock::Source;
-use crate::consumer::{self, Consumer, Summary};
+use crate::consumer::{self, Consumer};
 use crate::context::Context;
 use crate::control::{Active, Claim};
 use crate::emit::Mode;
 use crate::home::{self, RINGS, STOP};
 use crate::plan::{Plan, Programs, Rule, Shape};
 use crate::ring::{self, Rings};
+use crate::stream::Summary;
 use crate::{program, sys};
 
 /// Processes that can be in a session at a time.
