@@ -11,7 +11,7 @@ use crate::session::{SessionError, at};
 /// Sleeps while `*word == expected`, at most `time`; may wake early. The word may be in memory that processes share. Async-signal-safe.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, time: Duration) {
     let time = libc::timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_sec: time.as_secs().try_into().unwrap_or(i32::MAX.into()),
         tv_nsec: time.subsec_nanos() as libc::c_long,
     };
     // SAFETY: the kernel reads both.
