@@ -14,6 +14,7 @@ pub mod cpus;
 pub mod forked;
 pub mod inject;
 pub mod limit;
+pub mod sample;
 pub mod skip;
 pub mod slow_path;
 pub mod stress;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use perseq_tests::inject::{Section, find, permitted, sweep};
 use perseq_tests::limit::Limit;
+use perseq_tests::sample::sample;
 use perseq_tests::skip::{say, sequences_run, skip};
 
 /// The sections of this binary, if they can be attacked here.
@@ -30,7 +31,7 @@ fn every_section_survives_an_abort_at_each_instruction() {
     let Some(sections) = sections() else { return };
     let _limit = Limit::start(Duration::from_secs(600), "abort injection");
     // Every operation on every type makes a section: where everything takes longer, PERSEQ_SAMPLE=8 attacks an eighth of them.
-    let sample = std::env::var("PERSEQ_SAMPLE").ok().and_then(|sample| sample.parse().ok()).unwrap_or(1);
+    let sample = sample();
     let mut words = 0;
     let attacked = |section: &Section| {
         let of_words = section.name.sequence.starts_with("perseq_tests::words");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use perseq_ctf::{Level, TraceType, Version};
@@ -26,6 +27,8 @@ use crate::{program, sys};
 
 /// Processes that can be in a session at a time.
 const MEMBERS: u32 = 127;
+/// How often the reader looks whether the session is to end, or to change.
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Why there is no session, or it cannot do what it is asked.
 #[derive(Debug)]
@@ -348,12 +351,20 @@ impl Session {
         let work = {
             let (shared, active) = (Arc::clone(&shared), active.clone());
             move || {
-                while !shared.over.load(Ordering::Acquire) && !active.is_stopped() {
+                let mut looked = Instant::now();
+                while !shared.over.load(Ordering::Acquire) {
                     consumer.turn();
                     *shared.summary.lock().unwrap_or_else(PoisonError::into_inner) = consumer.summary();
+                    if looked.elapsed() < INTERVAL {
+                        continue;
+                    }
+                    if active.is_stopped() {
+                        break;
+                    }
                     if inside {
                         program::look();
                     }
+                    looked = Instant::now();
                 }
                 if inside {
                     program::leave(active.place());

@@ -13,6 +13,7 @@ use perseq_ctf::payload::Value;
 use perseq_tests::child;
 use perseq_tests::forked::{Forked, Signal, sleep};
 use perseq_tests::limit::Limit;
+use perseq_tests::sample::some_of;
 use perseq_tests::skip::skip;
 use perseq_trace::{Level, Mode, Session, SessionError, Summary, Version, event, sites};
 
@@ -142,16 +143,17 @@ fn many_threads_lose_nothing_where_they_wait_for_room() {
         .buffer(256 << 10, 2)
         .start()
         .unwrap();
-    record(64, 5000);
-    assert_eq!(recorded(session.stop().unwrap()), 64 * 5000);
+    let events = some_of(5000, 500);
+    record(64, events as u32);
+    assert_eq!(recorded(session.stop().unwrap()), 64 * events);
     let mut next = [0; 64];
     let mut read = read(&folder.path);
-    assert_eq!(read.len(), 64 * 5000);
+    assert_eq!(read.len() as u64, 64 * events);
     // Those of one thread are in its order, but for two CPUs' clocks.
     read.sort_by_key(|(_, thread, _)| *thread);
     read.iter().for_each(|(_, thread, _)| next[*thread as usize] += 1);
-    assert!(next.iter().all(|count| *count == 5000));
-    babeltrace_reads(&folder.path, 64 * 5000);
+    assert!(next.iter().all(|count| *count == events));
+    babeltrace_reads(&folder.path, 64 * events);
 }
 
 #[test]
@@ -225,12 +227,13 @@ fn a_handler_records_in_the_middle_of_an_event() {
         libc::signal(libc::SIGALRM, handler as extern "C" fn(i32) as libc::sighandler_t);
         libc::setitimer(libc::ITIMER_REAL, &every(100), std::ptr::null_mut());
     }
-    record(2, 400_000);
+    let events = some_of(400_000, 50_000);
+    record(2, events as u32);
     // SAFETY: as above.
     unsafe { libc::setitimer(libc::ITIMER_REAL, &every(0), std::ptr::null_mut()) };
     let summary = session.stop().unwrap();
     let handled = u64::from(HANDLED.load(Ordering::Relaxed));
-    assert_eq!((summary.events, summary.lost, summary.damaged), (800_000 + handled, 0, 0));
+    assert_eq!((summary.events, summary.lost, summary.damaged), (2 * events + handled, 0, 0));
     assert!(handled > 10, "{handled}: too few to show anything");
     assert_eq!(read(&folder.path).len() as u64, summary.events);
 }
@@ -242,7 +245,7 @@ fn children_record_into_the_rings_of_their_parent_and_are_killed_anywhere() {
     let told = perseq::shared::SharedPerCpu::<Told>::memfd(8).unwrap();
     // SAFETY: it stays, and is atomic.
     let count = unsafe { &told.item(0).unwrap().as_ref().0 };
-    let kills = 500_u64;
+    let kills = some_of(500, 20);
     for kill in 0..kills {
         let child = Forked::new(|| {
             loop {
