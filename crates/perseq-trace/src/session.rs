@@ -374,10 +374,10 @@ impl Session {
                 home::ring();
                 let result = consumer.finish();
                 ring::close(rings);
+                shared.ended.store(true, Ordering::Release);
                 let _ = fs::remove_dir_all(active.place());
                 drop(claim);
                 home::ring();
-                shared.ended.store(true, Ordering::Release);
                 result
             }
         };
