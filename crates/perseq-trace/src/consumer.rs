@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use perseq_ctf::{StreamWriter, TraceType, WriteError, payload};
 
-use crate::emit::Mode;
+use crate::emit::{self, Mode};
 use crate::ring::{HEADER, MARK, Ring};
 use crate::session::{Recording, SessionError};
 use crate::sys;
@@ -63,13 +63,18 @@ impl Consumer {
                 summary: Summary::default(),
             });
         }
-        recording.rings.common().size.store(recording.shape.size, Ordering::Relaxed);
+        let control = recording.rings.common();
+        control.size.store(recording.shape.size, Ordering::Relaxed);
+        let lost = control.lost.load(Ordering::Relaxed);
         let over = Arc::new(AtomicBool::new(false));
         let thread = {
             let (recording, over) = (Arc::clone(&recording), Arc::clone(&over));
-            Builder::new()
-                .name("perseq-trace".to_owned())
-                .spawn(move || consume(&recording, mode, &over, streams))
+            let run = move || {
+                emit::set_reader(sys::thread_id());
+                consume(&recording, mode, &over, streams, lost)
+            };
+            // A handler that records must not wait for the thread that it interrupts.
+            sys::without_signals(|| Builder::new().name("perseq-trace".to_owned()).spawn(run))
         };
         Ok(Self { recording, over, thread: thread.map_err(SessionError::Thread)? })
     }
@@ -108,6 +113,7 @@ fn consume(
     mode: Mode,
     over: &AtomicBool,
     mut streams: Vec<Stream>,
+    mut lost: u64,
 ) -> Result<Summary, WriteError> {
     let control = recording.rings.common();
     loop {
@@ -116,6 +122,9 @@ fn consume(
         let last = over.load(Ordering::Acquire);
         if last || mode != Mode::Overwrite {
             streams.iter_mut().for_each(|stream| stream.copy(recording, mode));
+            // Those that were counted beside the rings are of no CPU: told with the first.
+            let before = std::mem::replace(&mut lost, control.lost.load(Ordering::Relaxed));
+            streams.first_mut().into_iter().for_each(|stream| stream.discard(lost.wrapping_sub(before)));
             control.turns.fetch_add(1, Ordering::Relaxed);
             sys::wake(&control.turns);
         }

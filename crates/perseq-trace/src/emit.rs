@@ -5,19 +5,21 @@
 
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering, fence};
 use std::time::{Duration, Instant};
 
-use crate::ring::{self, Emitted, HEADER, MAX, Rings, Turned};
-use crate::sys;
+use crate::ring::{self, Emitted, HEADER, MAX, Producers, Rings, Turned};
+use crate::sys::{self, ErrnoKept};
 
 /// Set in an id: the clock is not read in the section.
-pub(crate) const SLOW_CLOCK: u32 = 1 << 30;
+pub const SLOW_CLOCK: u32 = 1 << 30;
 /// Words on the stack of the fast path.
 const SMALL: usize = 32;
+/// Words of an event of some size, which still fits on the stack of a handler.
+const MEDIUM: usize = 512;
 /// The largest payload.
-pub(crate) const LARGEST: usize = 64 * 1024 + 256;
-/// How often a producer tries to find room, where others take it away meanwhile.
+pub const LARGEST: usize = 64 * 1024 + 256;
+/// How often a producer tries to find room without waiting, where others take it away meanwhile.
 const ATTEMPTS: u32 = 64;
 /// How long a producer waits for room at most, for a reader that does not come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -27,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Mode {
     /// It is counted, and lost.
     Discard,
-    /// The thread waits for the reader; for ten seconds at most, then the event is lost. Not in a signal handler that interrupts the reader.
+    /// The thread waits for the reader; for ten seconds at most, then the event is lost. The thread
+    /// that reads never waits.
     Block,
     /// The oldest sub-buffer is overwritten; what is in the rings is written when a snapshot is taken.
     Overwrite,
@@ -36,6 +39,8 @@ pub enum Mode {
 /// The rings; null before the first session. They stay for ever.
 static RINGS: AtomicPtr<Rings> = AtomicPtr::new(null_mut());
 static MODE: AtomicU32 = AtomicU32::new(0);
+/// The thread of this process that reads the rings.
+static READER: AtomicI32 = AtomicI32::new(0);
 
 /// The rings, if there are any.
 pub(crate) fn rings() -> Option<&'static Rings> {
@@ -48,8 +53,14 @@ pub(crate) fn set_rings(rings: &'static Rings) {
     RINGS.store(std::ptr::from_ref(rings).cast_mut(), Ordering::Release);
 }
 
-pub(crate) fn set_mode(mode: Mode) {
+/// What this process does where there is no room.
+pub fn set_mode(mode: Mode) {
     MODE.store(mode as u32, Ordering::Relaxed);
+}
+
+/// The calling thread reads the rings, and so never waits for whoever does.
+pub fn set_reader(thread: i32) {
+    READER.store(thread, Ordering::Relaxed);
 }
 
 fn mode() -> Mode {
@@ -64,19 +75,28 @@ fn mode() -> Mode {
 #[doc(hidden)]
 #[inline(always)]
 pub fn record(id: u32, size: usize, put: impl FnOnce(*mut u8)) {
+    if let Some(rings) = rings() {
+        record_in(rings, id, size, put);
+    }
+}
+
+/// As [`record`], in these rings.
+#[doc(hidden)]
+#[inline(always)]
+pub fn record_in(rings: &Rings, id: u32, size: usize, put: impl FnOnce(*mut u8)) {
     let words = (size + (HEADER - 8)).div_ceil(8);
     if words == 1 {
         let mut rest = [0_u64; 1];
         fill(&mut rest[0], id, put);
-        word(id, rest[0]);
+        word(rings, id, rest[0]);
     } else if words <= SMALL {
         let mut rest = [MaybeUninit::<u64>::uninit(); SMALL];
         // What the fields do not fill.
         rest[words - 1].write(0);
         fill(rest.as_mut_ptr().cast(), id, put);
-        bytes(id, rest.as_ptr().cast(), words * 8);
+        bytes(rings, id, rest.as_ptr().cast(), words * 8);
     } else {
-        large(id, size, words, put);
+        large(rings, id, size, words, put);
     }
 }
 
@@ -90,34 +110,38 @@ fn fill(at: *mut u64, id: u32, put: impl FnOnce(*mut u8)) {
 
 #[cold]
 #[inline(never)]
-fn large(id: u32, size: usize, words: usize, put: impl FnOnce(*mut u8)) {
-    if size > LARGEST {
-        if let Some(rings) = rings() {
-            ring::lose(rings);
-        }
-        return;
+fn large(rings: &Rings, id: u32, size: usize, words: usize, put: impl FnOnce(*mut u8)) {
+    if words <= MEDIUM {
+        put_together::<MEDIUM>(rings, id, words, put);
+    } else if size <= LARGEST {
+        put_together::<{ LARGEST / 8 + 1 }>(rings, id, words, put);
+    } else {
+        ring::lose(Producers::of(rings));
     }
-    let mut rest = [MaybeUninit::<u64>::uninit(); LARGEST / 8 + 1];
+}
+
+/// A function of its own, so that handlers on small stacks need no room for events that are larger than theirs.
+#[inline(never)]
+fn put_together<const WORDS: usize>(rings: &Rings, id: u32, words: usize, put: impl FnOnce(*mut u8)) {
+    let mut rest = [MaybeUninit::<u64>::uninit(); WORDS];
     rest[words - 1].write(0);
     fill(rest.as_mut_ptr().cast(), id, put);
-    bytes(id, rest.as_ptr().cast(), words * 8);
+    bytes(rings, id, rest.as_ptr().cast(), words * 8);
 }
 
 #[inline(always)]
-fn word(id: u32, rest: u64) {
-    let Some(rings) = rings() else { return };
+fn word(rings: &Rings, id: u32, rest: u64) {
     // SAFETY: the rings are mapped; it writes to them only.
-    if id & SLOW_CLOCK == 0 && unsafe { ring::emit_word(rings, rest) } == Emitted::Done {
+    if id & SLOW_CLOCK == 0 && unsafe { ring::emit_word(Producers::of(rings), rest) } == Emitted::Done {
         return;
     }
     again(rings, id, &raw const rest, 8);
 }
 
 #[inline(always)]
-fn bytes(id: u32, rest: *const u64, len: usize) {
-    let Some(rings) = rings() else { return };
+fn bytes(rings: &Rings, id: u32, rest: *const u64, len: usize) {
     // SAFETY: the caller has so many bytes there.
-    if id & SLOW_CLOCK == 0 && unsafe { ring::emit_bytes(rings, rest, len) } == Emitted::Done {
+    if id & SLOW_CLOCK == 0 && unsafe { ring::emit_bytes(Producers::of(rings), rest, len) } == Emitted::Done {
         return;
     }
     again(rings, id, rest, len);
@@ -127,14 +151,16 @@ fn bytes(id: u32, rest: *const u64, len: usize) {
 #[cold]
 #[inline(never)]
 fn again(rings: &Rings, id: u32, rest: *const u64, len: usize) {
-    let mut since = None;
-    for _ in 0..ATTEMPTS {
+    let _errno = ErrnoKept::new();
+    let (producers, size) = (Producers::of(rings), len as u64 + 8);
+    let (mut since, mut attempts) = (None, 0..ATTEMPTS);
+    while attempts.next().is_some() {
         // SAFETY: the caller has so many bytes there.
         let emitted = unsafe {
             if id & SLOW_CLOCK == 0 {
-                ring::emit_bytes(rings, rest, len)
+                ring::emit_bytes(producers, rest, len)
             } else {
-                ring::emit_at(rings, rest, len, sys::monotonic())
+                ring::emit_at(producers, rest, len, sys::monotonic())
             }
         };
         match emitted {
@@ -142,20 +168,30 @@ fn again(rings: &Rings, id: u32, rest: *const u64, len: usize) {
             Emitted::Late => continue,
             Emitted::Boundary => {}
         }
-        if ring::pad(rings, len as u64 + 8) == Turned::Done {
-            completed(rings);
-        }
-        let room =
-            if mode() == Mode::Overwrite { u64::MAX } else { rings.common().size.load(Ordering::Relaxed) };
-        if ring::open(rings, room) != Turned::Full {
-            continue;
-        }
-        completed(rings);
-        if mode() != Mode::Block || !wait_for_room(rings, &mut since) {
+        // SAFETY: the rings are mapped; it writes to them only.
+        if unsafe { ring::pad(producers, size) } == Turned::Never {
             break;
         }
+        let room = match (mode(), rings.common().size.load(Ordering::Relaxed)) {
+            // Nobody reads this ring any more, though it could not be closed.
+            (_, 0) => break,
+            (Mode::Overwrite, _) => u64::MAX,
+            (Mode::Discard | Mode::Block, size) => size,
+        };
+        let turned = ring::open(producers, room);
+        // Whoever opens one tells of the one before, even if events have filled that to the last byte.
+        if matches!(turned, Turned::Done | Turned::Full) {
+            completed(rings);
+        }
+        if turned == Turned::Full {
+            if mode() != Mode::Block || !wait_for_room(rings, &mut since) {
+                break;
+            }
+            // Whoever waits is bounded by that.
+            attempts = 0..ATTEMPTS;
+        }
     }
-    ring::lose(rings);
+    ring::lose(producers);
 }
 
 /// A sub-buffer is complete.
@@ -171,6 +207,10 @@ fn completed(rings: &Rings) {
 
 /// Waits for a turn of the reader; says whether it is worth to try again.
 fn wait_for_room(rings: &Rings, since: &mut Option<Instant>) -> bool {
+    // Its allocator may record, for instance.
+    if sys::thread_id() == READER.load(Ordering::Relaxed) {
+        return false;
+    }
     let turns = rings.common().turns.load(Ordering::Relaxed);
     sys::wait(&rings.common().turns, turns, Duration::from_millis(10));
     since.get_or_insert_with(Instant::now).elapsed() < PATIENCE

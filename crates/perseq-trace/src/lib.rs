@@ -36,7 +36,9 @@ mod consumer;
 #[doc(hidden)]
 pub mod emit;
 mod encode;
-mod ring;
+#[doc(hidden)]
+#[allow(missing_docs, reason = "for this workspace's tests")]
+pub mod ring;
 mod session;
 mod site;
 mod sys;
