@@ -45,7 +45,6 @@ pub(crate) const HEADER: usize = 12;
 pub const MARK: u64 = u64::MAX;
 
 /// One slot.
-#[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Ring {
     pub head: u64,
@@ -63,13 +62,11 @@ pub struct Ring {
 }
 
 /// What the reader writes.
-#[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Tail {
     pub tail: u64,
 }
 
-#[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Data(pub [u64; MAX / 8]);
 
@@ -79,7 +76,6 @@ unsafe impl Shareable for Ring {
 }
 
 /// What is common to the rings.
-#[derive(Debug)]
 #[repr(C)]
 pub struct Control {
     /// Counts sub-buffers that were completed, for the reader to sleep on.

@@ -256,7 +256,7 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
         unsafe { &(*Self::slot(self.base, index)).gate }
     }
 
-    /// As the slow path of a sequence, but with `other` where the slot cannot be had: then it panics not, and `other` is not owned by anybody.
+    /// As [`Protected::protected`], but with `other`, which nobody owns, where the slot cannot be had: it never panics.
     #[doc(hidden)]
     pub fn protected_or<R>(&self, other: *mut T, f: impl FnOnce(*mut T, u32, u32) -> R) -> R {
         let here = cpu::current() % self.slots();
