@@ -5,6 +5,8 @@
 mod ops;
 #[path = "abort_injection/scenarios.rs"]
 mod scenarios;
+#[path = "abort_injection/trace.rs"]
+mod trace;
 
 use std::path::Path;
 use std::time::Duration;

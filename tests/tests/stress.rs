@@ -12,7 +12,7 @@ use perseq_tests::stress::Disturbance::{
     self, Churn, Exclusive, Forks, Hotplug as Offline, Migration, Resets, Signals,
 };
 use perseq_tests::stress::subjects::{
-    self, Misplaced, Strayed, TornLocks, Trespassed, Unfenced, UnfencedReadings, Unprotected,
+    self, Misplaced, Strayed, TornLocks, TornTraces, Trespassed, Unfenced, UnfencedReadings, Unprotected,
 };
 use perseq_tests::stress::{Outcome, Subject, duration, run};
 use perseq_tests::structures::{Gauge, Tally, Twins};
@@ -22,6 +22,9 @@ fn sums_are_exact(disturbances: &[Disturbance]) {
     are_exact(&subjects::all(), disturbances);
     if !disturbances.iter().any(|disturbance| matches!(disturbance, Signals | Forks)) {
         are_exact(&subjects::waiting(), disturbances);
+    }
+    if !disturbances.contains(&Forks) {
+        are_exact(&subjects::shared(), disturbances);
     }
 }
 
@@ -203,6 +206,16 @@ fn the_same_stress_makes_an_unprotected_count_lose_updates() {
 #[test]
 fn the_same_stress_makes_a_lock_without_a_sequence_let_two_in() {
     sum_is_wrong::<TornLocks>(&[Signals, Migration]);
+}
+
+#[test]
+fn the_same_stress_makes_a_tracer_without_a_sequence_lose_events() {
+    sum_is_wrong::<TornTraces>(&[Signals, Migration]);
+}
+
+#[test]
+fn events_are_read_once_or_counted_under_everything_but_forks() {
+    are_exact(&subjects::shared(), &[Signals, Migration, Exclusive, Resets, Churn]);
 }
 
 /// For controls that need a slot to be changed from another CPU.

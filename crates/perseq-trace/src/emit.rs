@@ -5,23 +5,24 @@
 
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering, fence};
 use std::time::{Duration, Instant};
 
-use perseq::fork::InChild;
-
-use crate::ring::{self, Emitted, HEADER, MAX, Rings, Turned};
-use crate::{context, sys};
+use crate::context;
+use crate::ring::{self, Emitted, HEADER, MAX, Producers, Rings, Turned};
+use crate::sys::{self, ErrnoKept};
 
 /// Set in an id: the clock is not read in the section.
-pub(crate) const SLOW_CLOCK: u32 = 1 << 30;
+pub const SLOW_CLOCK: u32 = 1 << 30;
 /// Set in an id: the context is recorded.
 pub(crate) const CONTEXT: u32 = 1 << 29;
 /// Words on the stack of the fast path.
 const SMALL: usize = 32;
+/// Words of an event of some size, which still fits on the stack of a handler.
+const MEDIUM: usize = 512;
 /// The largest payload.
-pub(crate) const LARGEST: usize = 64 * 1024 + 256;
-/// How often a producer tries to find room, where others take it away meanwhile.
+pub const LARGEST: usize = 64 * 1024 + 256;
+/// How often a producer tries to find room without waiting, where others take it away meanwhile.
 const ATTEMPTS: u32 = 64;
 /// How long a producer waits for room at most, for a reader that does not come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,7 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Mode {
     /// It is counted, and lost.
     Discard,
-    /// The thread waits for the reader; for ten seconds at most, then the event is lost, and so are those after it until the reader is back. Not in a signal handler that interrupts the reader.
+    /// The thread waits for the reader; for ten seconds at most, then the event is lost, and so are those after it until the reader is back. The
+    /// thread that reads never waits.
     Block,
     /// The oldest sub-buffer is overwritten; what is in the rings is written when a snapshot is taken.
     Overwrite,
@@ -47,6 +49,8 @@ impl Mode {
 /// The rings; null before the first session. They stay for ever.
 static RINGS: AtomicPtr<Rings> = AtomicPtr::new(null_mut());
 static MODE: AtomicU32 = AtomicU32::new(0);
+/// The thread of this process that reads the rings.
+static READER: AtomicI32 = AtomicI32::new(0);
 
 /// The rings, if there are any.
 pub(crate) fn rings() -> Option<&'static Rings> {
@@ -56,17 +60,19 @@ pub(crate) fn rings() -> Option<&'static Rings> {
 
 /// Has events go to these rings from now on.
 pub(crate) fn record_into(rings: &'static Rings, mode: Mode) {
-    IN_CHILD.register();
-    MODE.store(mode as u32, Ordering::Relaxed);
+    set_mode(mode);
     RINGS.store(std::ptr::from_ref(rings).cast_mut(), Ordering::Release);
 }
 
-/// In the child of a fork for which there was no room among the members: nothing is recorded.
-static IN_CHILD: InChild = InChild::new(|| {
-    if rings().is_some_and(|rings| rings.membership().member().is_none()) {
-        RINGS.store(null_mut(), Ordering::Relaxed);
-    }
-});
+/// What this process does where there is no room.
+pub fn set_mode(mode: Mode) {
+    MODE.store(mode as u32, Ordering::Relaxed);
+}
+
+/// The calling thread reads the rings, and so never waits for whoever does.
+pub fn set_reader(thread: i32) {
+    READER.store(thread, Ordering::Relaxed);
+}
 
 fn mode() -> Mode {
     Mode::from_number(MODE.load(Ordering::Relaxed).into()).unwrap_or(Mode::Discard)
@@ -76,18 +82,27 @@ fn mode() -> Mode {
 #[doc(hidden)]
 #[inline(always)]
 pub fn record(id: u32, size: usize, put: impl FnOnce(*mut u8)) {
-    if id & CONTEXT != 0 {
-        return with_context(id, size, put);
+    if let Some(rings) = rings() {
+        record_in(rings, id, size, put);
     }
-    plain(id, size, put);
+}
+
+/// As [`record`], in these rings.
+#[doc(hidden)]
+#[inline(always)]
+pub fn record_in(rings: &Rings, id: u32, size: usize, put: impl FnOnce(*mut u8)) {
+    if id & CONTEXT != 0 {
+        return with_context(rings, id, size, put);
+    }
+    plain(rings, id, size, put);
 }
 
 /// Records the context before the fields.
 #[cold]
 #[inline(never)]
-fn with_context(id: u32, size: usize, put: impl FnOnce(*mut u8)) {
+fn with_context(rings: &Rings, id: u32, size: usize, put: impl FnOnce(*mut u8)) {
     let context = context::here();
-    plain(id, context.len() + size, |at: *mut u8| {
+    plain(rings, id, context.len() + size, |at: *mut u8| {
         // SAFETY: there is room for both; the context is somewhere else.
         unsafe { at.copy_from_nonoverlapping(context.as_ptr(), context.len()) };
         put(at.wrapping_add(context.len()));
@@ -95,20 +110,20 @@ fn with_context(id: u32, size: usize, put: impl FnOnce(*mut u8)) {
 }
 
 #[inline(always)]
-fn plain(id: u32, size: usize, put: impl FnOnce(*mut u8)) {
+fn plain(rings: &Rings, id: u32, size: usize, put: impl FnOnce(*mut u8)) {
     let words = (size + (HEADER - 8)).div_ceil(8);
     if words == 1 {
         let mut rest = [0_u64; 1];
         fill(&mut rest[0], id, put);
-        word(id, rest[0]);
+        word(rings, id, rest[0]);
     } else if words <= SMALL {
         let mut rest = [MaybeUninit::<u64>::uninit(); SMALL];
         // What the fields do not fill.
         rest[words - 1].write(0);
         fill(rest.as_mut_ptr().cast(), id, put);
-        bytes(id, rest.as_ptr().cast(), words * 8);
+        bytes(rings, id, rest.as_ptr().cast(), words * 8);
     } else {
-        large(id, size, words, put);
+        large(rings, id, size, words, put);
     }
 }
 
@@ -122,34 +137,38 @@ fn fill(at: *mut u64, id: u32, put: impl FnOnce(*mut u8)) {
 
 #[cold]
 #[inline(never)]
-fn large(id: u32, size: usize, words: usize, put: impl FnOnce(*mut u8)) {
-    if size > LARGEST {
-        if let Some(rings) = rings() {
-            ring::lose(rings);
-        }
-        return;
+fn large(rings: &Rings, id: u32, size: usize, words: usize, put: impl FnOnce(*mut u8)) {
+    if words <= MEDIUM {
+        put_together::<MEDIUM>(rings, id, words, put);
+    } else if size <= LARGEST {
+        put_together::<{ LARGEST / 8 + 1 }>(rings, id, words, put);
+    } else {
+        ring::lose(Producers::of(rings));
     }
-    let mut rest = [MaybeUninit::<u64>::uninit(); LARGEST / 8 + 1];
+}
+
+/// A function of its own, so that handlers on small stacks need no room for events that are larger than theirs.
+#[inline(never)]
+fn put_together<const WORDS: usize>(rings: &Rings, id: u32, words: usize, put: impl FnOnce(*mut u8)) {
+    let mut rest = [MaybeUninit::<u64>::uninit(); WORDS];
     rest[words - 1].write(0);
     fill(rest.as_mut_ptr().cast(), id, put);
-    bytes(id, rest.as_ptr().cast(), words * 8);
+    bytes(rings, id, rest.as_ptr().cast(), words * 8);
 }
 
 #[inline(always)]
-fn word(id: u32, rest: u64) {
-    let Some(rings) = rings() else { return };
+fn word(rings: &Rings, id: u32, rest: u64) {
     // SAFETY: the rings are mapped; it writes to them only.
-    if id & SLOW_CLOCK == 0 && unsafe { ring::emit_word(rings, rest) } == Emitted::Done {
+    if id & SLOW_CLOCK == 0 && unsafe { ring::emit_word(Producers::of(rings), rest) } == Emitted::Done {
         return;
     }
     again(rings, id, &raw const rest, 8);
 }
 
 #[inline(always)]
-fn bytes(id: u32, rest: *const u64, len: usize) {
-    let Some(rings) = rings() else { return };
+fn bytes(rings: &Rings, id: u32, rest: *const u64, len: usize) {
     // SAFETY: the caller has so many bytes there.
-    if id & SLOW_CLOCK == 0 && unsafe { ring::emit_bytes(rings, rest, len) } == Emitted::Done {
+    if id & SLOW_CLOCK == 0 && unsafe { ring::emit_bytes(Producers::of(rings), rest, len) } == Emitted::Done {
         return;
     }
     again(rings, id, rest, len);
@@ -159,16 +178,16 @@ fn bytes(id: u32, rest: *const u64, len: usize) {
 #[cold]
 #[inline(never)]
 fn again(rings: &Rings, id: u32, rest: *const u64, len: usize) {
-    let mut since = None;
-    let mut attempts = 0;
-    while attempts < ATTEMPTS {
-        attempts += 1;
+    let _errno = ErrnoKept::new();
+    let (producers, size) = (Producers::of(rings), len as u64 + 8);
+    let (mut since, mut attempts) = (None, 0..ATTEMPTS);
+    while attempts.next().is_some() {
         // SAFETY: the caller has so many bytes there.
         let emitted = unsafe {
             if id & SLOW_CLOCK == 0 {
-                ring::emit_bytes(rings, rest, len)
+                ring::emit_bytes(producers, rest, len)
             } else {
-                ring::emit_at(rings, rest, len, sys::monotonic())
+                ring::emit_at(producers, rest, len, sys::monotonic())
             }
         };
         match emitted {
@@ -176,26 +195,30 @@ fn again(rings: &Rings, id: u32, rest: *const u64, len: usize) {
             Emitted::Late => continue,
             Emitted::Boundary => {}
         }
-        if ring::pad(rings, len as u64 + 8) == Turned::Done {
-            completed(rings);
-        }
-        let size = rings.common().size.load(Ordering::Relaxed);
-        if size == 0 {
-            // The session is over.
-            return;
-        }
-        let room = if mode() == Mode::Overwrite { u64::MAX } else { size };
-        if ring::open(rings, room) != Turned::Full {
-            continue;
-        }
-        completed(rings);
-        if mode() != Mode::Block || !wait_for_room(rings, &mut since) {
+        // SAFETY: the rings are mapped; it writes to them only.
+        if unsafe { ring::pad(producers, size) } == Turned::Never {
             break;
         }
-        // Of those, time is the limit.
-        attempts = 0;
+        let room = match (mode(), rings.common().size.load(Ordering::Relaxed)) {
+            // Nobody reads this ring any more, though it could not be closed.
+            (_, 0) => break,
+            (Mode::Overwrite, _) => u64::MAX,
+            (Mode::Discard | Mode::Block, size) => size,
+        };
+        let turned = ring::open(producers, room);
+        // Whoever opens one tells of the one before, even if events have filled that to the last byte.
+        if matches!(turned, Turned::Done | Turned::Full) {
+            completed(rings);
+        }
+        if turned == Turned::Full {
+            if mode() != Mode::Block || !wait_for_room(rings, &mut since) {
+                break;
+            }
+            // Whoever waits is bounded by that.
+            attempts = 0..ATTEMPTS;
+        }
     }
-    ring::lose(rings);
+    ring::lose(producers);
 }
 
 /// A sub-buffer is complete.
@@ -211,6 +234,10 @@ fn completed(rings: &Rings) {
 
 /// Waits for a turn of the reader; says whether it is worth to try again.
 fn wait_for_room(rings: &Rings, since: &mut Option<Instant>) -> bool {
+    // Its allocator may record, for instance.
+    if sys::thread() == READER.load(Ordering::Relaxed) {
+        return false;
+    }
     let control = rings.common();
     let turns = control.turns.load(Ordering::Relaxed);
     if control.missed.load(Ordering::Relaxed) == turns.wrapping_add(1) {

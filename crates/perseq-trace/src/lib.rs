@@ -42,7 +42,9 @@ mod home;
 mod plan;
 mod program;
 mod registry;
-mod ring;
+#[doc(hidden)]
+#[allow(missing_docs, reason = "for this workspace's tests")]
+pub mod ring;
 mod session;
 mod site;
 mod stream;

@@ -3,7 +3,7 @@
 //! ```text
 //! emit:  leave for `boundary` if it does not end before limit; read the clock;
 //!        stage the header and the payload beyond head; commit(release) head = end
-//! pad:   leave if it fits after all; stage a mark; commit(release) head = limit                    (the end of the sub-buffer)
+//! pad:   leave if no sub-buffer has room for it, or this one after all; stage a mark; commit(release) head = limit         (the end of the sub-buffer)
 //! open:  leave unless head is limit, or if the reader is a whole ring behind; commit limit = limit + sub-buffer
 //! ```
 //!
@@ -16,51 +16,61 @@
 //!
 //! Invariants: `head`, `limit` and `tail` count bytes, up. What is between `tail` and `head` is whole events and marks. `head <= limit`, and
 //! `limit` is a multiple of the sub-buffer, and no more than a ring beyond `tail`, unless old events are overwritten. A process that is killed
-//! anywhere leaves all of that true.
+//! anywhere leaves all of that true. In a ring that is closed `limit` is `head`, wherever that is, and a sub-buffer has no bytes.
 //!
-//! Ordering: the commit releases what was staged to the reader, which acquires `head`. The reader's release of `tail` comes after it has
-//! copied what was there; a producer stores over that only after a branch on the `tail` that it has loaded.
+//! # Ordering
+//! - The commit releases what was staged to the reader, which acquires `head`.
+//! - The reader's release of `tail` comes after it has copied what was there. A producer stores over that only below a `limit` that `open` has
+//!   stored after a branch on the `tail` it loaded, on the same CPU: in the same thread no processor makes a store visible before the branches in front
+//!   of it are decided, and between two threads of a CPU there is a context switch, which is a barrier. (The slow path's loads acquire, and so does its gate.)
+//!   A `tail` that is old is a lower one, so room is only ever underrated.
+//! - Where old events are overwritten, nothing orders a new `limit` before what is then stored below it, for a reader on another CPU: the `limit` it loads
+//!   after it has copied may be older than what it has copied. So it goes
+//!   to that CPU before it asks for `limit` again: once it has been there, every store that comes before one which it has seen is visible.
 
+use std::cell::UnsafeCell;
 use std::mem::offset_of;
+use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use perseq::section::{Protected, Slots};
 use perseq::sequence;
 use perseq::shared::{Shareable, SharedError, SharedPerCpu};
 
 use crate::plan::Shape;
 
 /// Bytes of a ring, at most.
-pub(crate) const MAX: usize = if cfg!(target_pointer_width = "64") { 16 << 20 } else { 256 << 10 };
+pub const MAX: usize = if cfg!(target_pointer_width = "64") { 16 << 20 } else { 256 << 10 };
 /// Bytes of an event before its payload: the time, and 32 bits of id.
 pub(crate) const HEADER: usize = 12;
 /// The time of a mark: the rest of the sub-buffer is empty.
-pub(crate) const MARK: u64 = u64::MAX;
+pub const MARK: u64 = u64::MAX;
 
 /// One slot.
 #[repr(C, align(128))]
-pub(crate) struct Ring {
-    pub(crate) head: u64,
-    pub(crate) limit: u64,
+pub struct Ring {
+    pub head: u64,
+    pub limit: u64,
     /// Events for which there was no room.
-    pub(crate) lost: u64,
+    pub lost: u64,
     /// From a count of bytes to their place.
-    pub(crate) mask: u64,
-    /// Bytes of a sub-buffer.
-    pub(crate) sub: u64,
+    pub mask: u64,
+    /// Bytes of a sub-buffer; 0 if the ring is closed.
+    pub sub: u64,
     /// The time of the last event, where the clock is not read in the section.
-    pub(crate) last: u64,
-    pub(crate) reader: Tail,
-    pub(crate) data: Data,
+    pub last: u64,
+    pub reader: Tail,
+    pub data: Data,
 }
 
 /// What the reader writes.
 #[repr(C, align(128))]
-pub(crate) struct Tail {
-    pub(crate) tail: u64,
+pub struct Tail {
+    pub tail: u64,
 }
 
 #[repr(C, align(128))]
-pub(crate) struct Data(pub(crate) [u64; MAX / 8]);
+pub struct Data(pub [u64; MAX / 8]);
 
 // SAFETY: numbers, of which zero is one.
 unsafe impl Shareable for Ring {
@@ -69,26 +79,72 @@ unsafe impl Shareable for Ring {
 
 /// What is common to the rings.
 #[repr(C)]
-pub(crate) struct Control {
+pub struct Control {
     /// Counts sub-buffers that were completed, for the reader to sleep on.
-    pub(crate) completed: AtomicU32,
+    pub completed: AtomicU32,
     /// The reader sleeps.
-    pub(crate) asleep: AtomicU32,
+    pub asleep: AtomicU32,
     /// Counts the turns of the reader, for producers that wait for room.
-    pub(crate) turns: AtomicU32,
+    pub turns: AtomicU32,
     /// One more than the turn of the reader for which somebody has waited in vain.
-    pub(crate) missed: AtomicU32,
+    pub missed: AtomicU32,
     /// Bytes of a ring; 0 when nothing is recorded any more.
-    pub(crate) size: AtomicU64,
+    pub size: AtomicU64,
+    /// Events for which there was no ring, see [`Producers`]. They count beside those of the rings.
+    pub lost: AtomicU64,
 }
 
 // SAFETY: as above.
 unsafe impl Shareable for Control {
-    const LAYOUT: u64 = 1;
+    const LAYOUT: u64 = 2;
 }
 
 /// The rings of all CPUs.
-pub(crate) type Rings = SharedPerCpu<Ring, Control>;
+pub type Rings = SharedPerCpu<Ring, Control>;
+
+/// The rings, as producers see them: who cannot have a slot for its slow path (the child of a fork that is no member; where somebody was killed
+/// who changed the slot) gets a ring that is closed instead. So no producer ever panics.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Producers(Rings);
+
+impl Producers {
+    #[inline]
+    #[must_use]
+    pub fn of(rings: &Rings) -> &Self {
+        // SAFETY: it is the same, by another name.
+        unsafe { &*ptr::from_ref(rings).cast::<Self>() }
+    }
+}
+
+// SAFETY: those of the rings.
+unsafe impl Slots for Producers {
+    type Item = Ring;
+    const SHIFT: u32 = <Rings as Slots>::SHIFT;
+    const BY_CID: bool = <Rings as Slots>::BY_CID;
+    const GATED: bool = <Rings as Slots>::GATED;
+    const VALUE_OFFSET: usize = <Rings as Slots>::VALUE_OFFSET;
+
+    #[inline]
+    fn base(&self) -> *mut u8 {
+        self.0.base()
+    }
+}
+
+impl Protected for Producers {
+    fn protected<R>(&self, f: impl FnOnce(*mut Ring, u32, u32) -> R) -> R {
+        self.0.protected_or(NOBODYS.0.get().cast(), f)
+    }
+}
+
+/// A closed ring, as far as its data, to which nobody ever stores.
+#[repr(align(128))]
+struct Nobodys(UnsafeCell<[u64; offset_of!(Ring, data) / 8]>);
+
+// SAFETY: it does not change.
+unsafe impl Sync for Nobodys {}
+
+static NOBODYS: Nobodys = Nobodys(UnsafeCell::new([0; offset_of!(Ring, data) / 8]));
 
 /// Makes rings ready that nobody else has yet, with all the memory that they need.
 pub(crate) fn prepare(rings: &Rings, shape: Shape) -> Result<(), SharedError> {
@@ -115,7 +171,7 @@ pub(crate) fn close(rings: &Rings) {
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Emitted {
+pub enum Emitted {
     Done,
     /// The sub-buffer has no room for it.
     Boundary,
@@ -125,12 +181,14 @@ pub(crate) enum Emitted {
 
 /// What became of a sub-buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turned {
+pub enum Turned {
     Done,
     /// There is nothing to do, or somebody else has done it.
     Not,
     /// The reader is a whole ring behind.
     Full,
+    /// No sub-buffer has so much room: the ring is closed, for instance.
+    Never,
 }
 
 /// An event in a ring.
@@ -146,12 +204,11 @@ sequence! {
     ///
     /// # Safety
     /// Only the bytes of the ring are written: this is unsafe because it follows a pointer.
-    pub(crate) unsafe fn emit_word(rings: &Rings, rest: u64) -> Emitted {
+    pub unsafe fn emit_word(rings: &Producers, rest: u64) -> Emitted {
         let head: u64 = rings.head;
         if head + 16 > rings.limit { return Emitted::Boundary; }
-        let at: usize = ((head & rings.mask) >> 3) as usize;
-        let place: *mut u64 = &raw mut rings.data.0[at];
-        let event: *mut Event = place as *mut Event;
+        let data: *mut u64 = &raw mut rings.data.0[0];
+        let event: *mut Event = (data as usize + (head & rings.mask) as usize) as *mut Event;
         stage (*event).rest = rest;
         let now: u64 = tsc();
         stage (*event).time = now;
@@ -163,12 +220,11 @@ sequence! {
     ///
     /// # Safety
     /// There must be so many bytes.
-    pub(crate) unsafe fn emit_bytes(rings: &Rings, rest: *const u64, len: usize) -> Emitted {
+    pub unsafe fn emit_bytes(rings: &Producers, rest: *const u64, len: usize) -> Emitted {
         let head: u64 = rings.head;
         if head + (len as u64) + 8 > rings.limit { return Emitted::Boundary; }
-        let at: usize = ((head & rings.mask) >> 3) as usize;
-        let place: *mut u64 = &raw mut rings.data.0[at];
-        let event: *mut Event = place as *mut Event;
+        let data: *mut u64 = &raw mut rings.data.0[0];
+        let event: *mut Event = (data as usize + (head & rings.mask) as usize) as *mut Event;
         let now: u64 = tsc();
         stage (*event).time = now;
         let to: *mut u64 = &raw mut (*event).rest;
@@ -184,13 +240,12 @@ sequence! {
     ///
     /// # Safety
     /// As there.
-    pub(crate) unsafe fn emit_at(rings: &Rings, rest: *const u64, len: usize, now: u64) -> Emitted {
+    pub unsafe fn emit_at(rings: &Producers, rest: *const u64, len: usize, now: u64) -> Emitted {
         let head: u64 = rings.head;
         if head + (len as u64) + 8 > rings.limit { return Emitted::Boundary; }
         if now < rings.last { return Emitted::Late; }
-        let at: usize = ((head & rings.mask) >> 3) as usize;
-        let place: *mut u64 = &raw mut rings.data.0[at];
-        let event: *mut Event = place as *mut Event;
+        let data: *mut u64 = &raw mut rings.data.0[0];
+        let event: *mut Event = (data as usize + (head & rings.mask) as usize) as *mut Event;
         stage (*event).time = now;
         let to: *mut u64 = &raw mut (*event).rest;
         copy(to, rest, len);
@@ -201,32 +256,43 @@ sequence! {
     }
 
     /// Leaves the rest of the sub-buffer empty, if so many bytes do not fit there.
-    pub(crate) fn pad(rings: &Rings, size: u64) -> Turned {
+    ///
+    /// # Safety
+    /// As [`emit_word`].
+    pub unsafe fn pad(rings: &Producers, size: u64) -> Turned {
+        if size > rings.sub { return Turned::Never; }
         let head: u64 = rings.head;
         let limit: u64 = rings.limit;
         if head + size <= limit || head == limit { return Turned::Not; }
-        let mask: u64 = rings.mask;
-        let at: usize = ((head & mask) >> 3) as usize;
-        stage rings.data.0[at] = MARK as u64;
+        let data: *mut u64 = &raw mut rings.data.0[0];
+        let event: *mut Event = (data as usize + (head & rings.mask) as usize) as *mut Event;
+        stage (*event).time = MARK as u64;
         commit(release) rings.head = limit;
         Turned::Done
     }
 
     /// Begins the next sub-buffer, unless what is in use would be more than `room` bytes.
-    pub(crate) fn open(rings: &Rings, room: u64) -> Turned {
+    pub fn open(rings: &Producers, room: u64) -> Turned {
         let head: u64 = rings.head;
         let limit: u64 = rings.limit;
-        if head != limit { return Turned::Not; }
-        let next: u64 = limit + rings.sub;
+        let sub: u64 = rings.sub;
+        if head != limit || sub == 0 { return Turned::Not; }
+        let next: u64 = limit + sub;
         let used: u64 = next - rings.reader.tail;
         if used > room { return Turned::Full; }
-        commit rings.limit = limit + rings.sub;
+        commit rings.limit = next;
         Turned::Done
     }
 
     /// Counts an event that found no room.
-    pub(crate) fn lose(rings: &Rings) {
+    #[slow_path(lose_slowly)]
+    pub fn lose(rings: &Producers) {
         let lost: u64 = rings.lost;
         commit rings.lost = lost + 1;
     }
+}
+
+/// As [`lose`], beside the rings: the reader adds both.
+fn lose_slowly(rings: &Producers) {
+    rings.0.common().lost.fetch_add(1, Ordering::Relaxed);
 }

@@ -18,7 +18,7 @@ use crate::clock::Source;
 use crate::consumer::{self, Consumer};
 use crate::context::Context;
 use crate::control::{Active, Claim};
-use crate::emit::Mode;
+use crate::emit::{self, Mode};
 use crate::home::{self, RINGS, STOP};
 use crate::plan::{Plan, Programs, Rule, Shape};
 use crate::ring::{self, Rings};
@@ -351,6 +351,7 @@ impl Session {
         let work = {
             let (shared, active) = (Arc::clone(&shared), active.clone());
             move || {
+                emit::set_reader(sys::thread());
                 let mut looked = Instant::now();
                 while !shared.over.load(Ordering::Acquire) {
                     consumer.turn();

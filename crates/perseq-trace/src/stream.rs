@@ -72,46 +72,51 @@ impl<W: Output> Stream<W> {
         }
     }
 
-    /// Copies what is new in a ring.
+    /// Writes what is new in a ring.
     pub(crate) fn copy(&mut self, rings: &Rings, shape: Shape, overwrite: bool, types: &mut impl Types) {
-        let Some(Words { head, tail, lost, limit, data }) = Words::of(rings, self.cpu) else { return };
+        let Some(ring) = Words::of(rings, self.cpu) else { return };
         let Shape { size, sub } = shape;
-        // What is older was overwritten, or is being so.
-        let oldest = || (limit.load(Ordering::Relaxed) & !(sub - 1)).saturating_sub(size);
-        let head = head.load(Ordering::Acquire);
+        let head = ring.head.load(Ordering::Acquire);
         if overwrite {
-            self.tail = self.tail.max(oldest());
+            self.tail = self.tail.max(ring.oldest(shape));
         }
         if head.wrapping_sub(self.tail) > size {
             // Nobody who follows the rules has done that.
             self.summary.damaged += 1;
             self.tail = head & !7;
         }
-        while self.tail < head {
-            let (begin, end) = (self.tail, head.min((self.tail | (sub - 1)).saturating_add(1)));
-            let mut words = std::mem::take(&mut self.words);
-            words.clear();
-            words.extend((begin..end).step_by(8).map(|at| {
-                // SAFETY: a word of the ring, which stays, and which sections change at once.
-                let word = unsafe { AtomicU64::from_ptr(data.wrapping_add((at & (size - 1)) as usize / 8)) };
-                word.load(Ordering::Relaxed)
-            }));
-            self.tail = end;
-            // The words were loaded before `limit` is.
-            fence(Ordering::Acquire);
-            if !overwrite || begin >= oldest() {
-                self.write(begin, &words, types);
-                self.writer.position(end);
+        let mut words = std::mem::take(&mut self.words);
+        let end_of = |at: u64| head.min((at | (sub - 1)).saturating_add(1));
+        if overwrite {
+            let begin = self.tail;
+            ring.copy(begin..head, size, &mut words);
+            // On that CPU, whatever was stored before what was copied can be seen. Where this thread may not go there, the order of the words that
+            // processors keep by themselves must do.
+            let _ = perseq::fence::be_on(self.cpu);
+            self.tail = begin.max(ring.oldest(shape)).min(head);
+            while self.tail < head {
+                let (at, end) = (self.tail, end_of(self.tail));
+                let part = words.get((at - begin) as usize / 8..(end - begin).div_ceil(8) as usize);
+                self.write(at, part.unwrap_or_default(), types);
                 self.flush();
-            }
-            self.words = words;
-            if !overwrite {
-                tail.store(end, Ordering::Release);
+                self.tail = end;
             }
         }
-        let now = lost.load(Ordering::Relaxed);
-        self.discard(now.wrapping_sub(self.lost));
-        self.lost = now;
+        while self.tail < head {
+            let (begin, end) = (self.tail, end_of(self.tail));
+            ring.copy(begin..end, size, &mut words);
+            self.write(begin, &words, types);
+            self.writer.position(end);
+            self.flush();
+            self.tail = end;
+            ring.tail.store(end, Ordering::Release);
+        }
+        self.words = words;
+        // Those that were counted beside the rings are of no CPU: told with the first.
+        let beside = if self.cpu == 0 { rings.common().lost.load(Ordering::Relaxed) } else { 0 };
+        let lost = ring.lost.load(Ordering::Relaxed).saturating_add(beside);
+        self.discard(lost.saturating_sub(self.lost));
+        self.lost = self.lost.max(lost);
     }
 
     fn discard(&mut self, events: u64) {
@@ -241,6 +246,23 @@ impl<'r> Words<'r> {
                 data: (&raw mut (*ring).data.0).cast(),
             })
         }
+    }
+
+    /// Where what was not overwritten begins, as far as it can be told from here.
+    fn oldest(&self, shape: Shape) -> u64 {
+        (self.limit.load(Ordering::Relaxed) & !(shape.sub - 1)).saturating_sub(shape.size)
+    }
+
+    /// Copies what is there, in place of what was copied before.
+    fn copy(&self, range: std::ops::Range<u64>, size: u64, to: &mut Vec<u64>) {
+        to.clear();
+        to.extend(range.step_by(8).map(|at| {
+            // SAFETY: a word of the ring, which stays, and which sections change at once.
+            let word = unsafe { AtomicU64::from_ptr(self.data.wrapping_add((at & (size - 1)) as usize / 8)) };
+            word.load(Ordering::Relaxed)
+        }));
+        // Before whatever tells that it was overwritten meanwhile.
+        fence(Ordering::Acquire);
     }
 }
 

@@ -8,12 +8,28 @@ use std::time::Duration;
 
 use crate::session::{SessionError, at};
 
+/// What a system call that fails leaves in `errno` is taken back when this is dropped: who records an event between a call and a look at its error
+/// must not lose that, nor must who is interrupted by a handler that does.
+pub(crate) struct ErrnoKept(i32);
+
+impl ErrnoKept {
+    pub(crate) fn new() -> Self {
+        // SAFETY: the calling thread's own.
+        Self(unsafe { *libc::__errno_location() })
+    }
+}
+
+impl Drop for ErrnoKept {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = self.0 }
+    }
+}
+
 /// Sleeps while `*word == expected`, at most `time`; may wake early. The word may be in memory that processes share. Async-signal-safe.
 pub(crate) fn wait(word: &AtomicU32, expected: u32, time: Duration) {
-    let time = libc::timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(i32::MAX.into()),
-        tv_nsec: time.subsec_nanos() as libc::c_long,
-    };
+    // What this system call takes has two registers, whatever C libraries make of it.
+    let time = [time.as_secs() as libc::c_long, time.subsec_nanos() as libc::c_long];
     // SAFETY: the kernel reads both.
     unsafe {
         libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, &raw const time);
@@ -56,9 +72,9 @@ pub(crate) fn process() -> u32 {
 }
 
 /// The thread id. Async-signal-safe.
-pub(crate) fn thread() -> u32 {
+pub(crate) fn thread() -> i32 {
     // SAFETY: no memory is accessed.
-    unsafe { libc::syscall(libc::SYS_gettid) as u32 }
+    unsafe { libc::gettid() }
 }
 
 /// The name of the calling thread, and NULs. Async-signal-safe.

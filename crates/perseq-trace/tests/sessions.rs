@@ -12,7 +12,7 @@ use perseq_ctf::Trace;
 use perseq_ctf::payload::Value;
 use perseq_tests::child;
 use perseq_tests::forked::{Forked, Signal, sleep};
-use perseq_tests::limit::Limit;
+use perseq_tests::limit::{Limit, eventually};
 use perseq_tests::sample::some_of;
 use perseq_tests::skip::skip;
 use perseq_trace::{Level, Mode, Session, SessionError, Summary, Version, event, sites};
@@ -204,9 +204,11 @@ fn large_events_are_recorded_and_what_is_too_large_is_lost() {
 }
 
 static HANDLED: AtomicU32 = AtomicU32::new(0);
+static BEGUN: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn handler(_: i32) {
-    event!(handled::event, number: u32 = HANDLED.fetch_add(1, Ordering::Relaxed));
+    event!(handled::event, number: u32 = BEGUN.fetch_add(1, Ordering::Relaxed));
+    HANDLED.fetch_add(1, Ordering::Relaxed);
 }
 
 #[test]
@@ -231,6 +233,10 @@ fn a_handler_records_in_the_middle_of_an_event() {
     record(2, events as u32);
     // SAFETY: as above.
     unsafe { libc::setitimer(libc::ITIMER_REAL, &every(0), std::ptr::null_mut()) };
+    // One may still be under way, on a thread that has nothing to do with all this.
+    std::thread::sleep(Duration::from_millis(20));
+    let handled = || BEGUN.load(Ordering::Relaxed) == HANDLED.load(Ordering::Relaxed);
+    assert!(eventually(Duration::from_secs(20), handled), "a handler did not end");
     let summary = session.stop().unwrap();
     let handled = u64::from(HANDLED.load(Ordering::Relaxed));
     assert_eq!((summary.events, summary.lost, summary.damaged), (2 * events + handled, 0, 0));

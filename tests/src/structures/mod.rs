@@ -17,6 +17,7 @@ mod ring;
 mod shared;
 mod stack;
 mod tally;
+pub mod trace;
 mod twins;
 
 pub use array::Array;

@@ -71,6 +71,7 @@ pub fn all() -> Vec<Scenario> {
         Scenario::new("an object back to a magazine that is full", |trap| pool_give(trap, 256)),
     ];
     all.extend(crate::ops::all());
+    all.extend(crate::trace::all());
     operations::<u8>(&mut all);
     operations::<u16>(&mut all);
     operations::<u32>(&mut all);

@@ -40,7 +40,7 @@ impl Backend for X86_64 {
     const ARCH: &'static str = "x86_64";
     // 16, less the stack pointer, the frame pointer, rbx (reserved by LLVM) and a margin for code that is
     // compiled without optimisation.
-    const REGISTERS: usize = 12;
+    const REGISTERS: usize = 11;
     const HANDLERS_APART: bool = true;
     const TRANSFER_WIDE: Option<fn(&mut Emit<'_>, &Reg, &Reg, &Reg)> = Some(|emit, dst, src, done| {
         emit.vector("xmm0");

@@ -75,8 +75,12 @@ pub(crate) fn quiesce(cpu: Option<u32>) -> Result<(), FenceError> {
 }
 
 /// Runs on `cpu` for a moment, if that is not where the thread runs: whatever process was in a section there is aborted when it goes on.
+///
+/// # Errors
+/// [`FenceError`]: this thread may not run there.
 #[cfg(all(target_os = "linux", not(miri)))]
-pub(crate) fn be_on(cpu: u32) -> Result<(), FenceError> {
+#[doc(hidden)]
+pub fn be_on(cpu: u32) -> Result<(), FenceError> {
     if crate::cpu::current() == cpu {
         return Ok(());
     }

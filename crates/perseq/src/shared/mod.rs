@@ -260,10 +260,9 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
     /// As there; [`ExclusiveError::NotAMember`]. A slot whose owner was killed in the middle of such a change is
     /// [abandoned](ExclusiveError::Abandoned).
     pub fn exclusive<R>(&self, index: u32, f: impl FnOnce(&mut T) -> R) -> Result<R, ExclusiveError> {
-        self.exclusive_ptr(index, Change::Several, |mut item| {
-            // SAFETY: the slot is ours while this runs, as in `PerCpu::exclusive`.
-            f(unsafe { item.as_mut() })
-        })
+        let (_owned, mut item) = self.own(index, Change::Several)?;
+        // SAFETY: the slot is ours while this runs, as in `PerCpu::exclusive`.
+        Ok(f(unsafe { item.as_mut() }))
     }
 
     /// As [`PerCpu::recover`](crate::PerCpu::recover), of a slot that any member has abandoned.
@@ -290,21 +289,29 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
         unsafe { &(*Self::slot(self.base, index)).gate }
     }
 
-    fn exclusive_ptr<R>(
+    /// As [`Protected::protected`], but with `other`, which nobody owns, where the slot cannot be had: it never panics.
+    #[doc(hidden)]
+    pub fn protected_or<R>(&self, other: *mut T, f: impl FnOnce(*mut T, u32, u32) -> R) -> R {
+        let here = cpu::current() % self.slots();
+        match self.own(here, Change::Single) {
+            Ok((_owned, item)) => f(item.as_ptr(), here, here),
+            Err(_) => f(other, here, here),
+        }
+    }
+
+    /// The item of slot `index`, as long as that is owned.
+    fn own(
         &self,
         index: u32,
         change: Change,
-        f: impl FnOnce(NonNull<T>) -> R,
-    ) -> Result<R, ExclusiveError> {
+    ) -> Result<(Owned<'_, Members<'_>>, NonNull<T>), ExclusiveError> {
         let item = self.item(index).ok_or(ExclusiveError::NoSuchSlot(index))?;
         let members = Members::of(&self.membership).ok_or(ExclusiveError::NotAMember)?;
         let owned = Owned::acquire_among(self.gate(index), members, change);
         let owned = owned.map_err(|refusal| refusal.of(index))?;
         // After the gate was closed: whoever was in a section there is aborted when he goes on.
         fence::be_on(index).map_err(ExclusiveError::Fence)?;
-        let result = f(item);
-        drop(owned);
-        Ok(result)
+        Ok((owned, item))
     }
 }
 
@@ -333,8 +340,8 @@ impl<T: Shareable, C: Shareable> Protected for SharedPerCpu<T, C> {
     #[track_caller]
     fn protected<R>(&self, f: impl FnOnce(*mut T, u32, u32) -> R) -> R {
         let here = cpu::current() % self.slots();
-        match self.exclusive_ptr(here, Change::Single, |item| f(item.as_ptr(), here, here)) {
-            Ok(result) => result,
+        match self.own(here, Change::Single) {
+            Ok((_owned, item)) => f(item.as_ptr(), here, here),
             Err(error) => panic!("a sequence cannot take its slow path: {error}"),
         }
     }

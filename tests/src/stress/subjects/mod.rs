@@ -7,6 +7,7 @@ mod ops;
 mod rcu;
 mod shared;
 mod sums;
+mod trace;
 mod unprotected;
 mod vectors;
 
@@ -16,11 +17,13 @@ use self::collections::{CountingList, CountingPool, CountingQueue, CountingRing,
 use self::locks::{TriedLocks, TriedMutex, WaitedLocks, WaitedMutex};
 use self::metrics::Recorded;
 use self::ops::CountingOps;
+use self::trace::Traces;
 use self::vectors::Vectors;
 use super::Subject;
 use crate::structures::{CidTally, Gauge, SlowTally, Tally};
 pub use rcu::{Torture, Way};
 pub use shared::{Readings, UnfencedReadings};
+pub use trace::TornTraces;
 pub use unprotected::{Misplaced, Strayed, TornLocks, Trespassed, Unfenced, Unprotected};
 
 /// Nodes, or items, of a collection. Few, so that it is empty now and then.
@@ -56,4 +59,10 @@ pub fn all() -> Vec<Box<dyn Subject>> {
 #[must_use]
 pub fn waiting() -> Vec<Box<dyn Subject>> {
     vec![Box::new(WaitedLocks::default()), Box::new(WaitedMutex::default()), Box::new(Readings::default())]
+}
+
+/// What lies in memory that the children of a fork share, who would change it behind the back of who counts.
+#[must_use]
+pub fn shared() -> Vec<Box<dyn Subject>> {
+    vec![Box::new(Traces::default())]
 }

@@ -1,0 +1,124 @@
+add.d {v1}, $tp, {thread}
+ld.d {v0}, {v1}, 0
+la.pcrel {slot}, 3f
+st.d {slot}, {v0}, 8
+4:
+.if {per_cpu}
+.if {by_cid}
+ld.d {v1}, {v1}, 8
+add.d {v1}, {v1}, {v0}
+ld.w {slot}, {v1}, 0
+.elseif {gated}
+ld.w {slot}, {v0}, 4
+.else
+ld.w {slot}, {v0}, 0
+or {v1}, {slot}, {base}
+bltz {v1}, 7f
+.endif
+slli.d {slot}, {slot}, {shift}
+add.d {slot}, {slot}, {base}
+.if {gated}
+ld.w {v1}, {slot}, 0
+addi.d {v1}, {v1}, -1
+bnez {v1}, 7f
+dbar 0x14
+.endif
+.else
+ld.w {v1}, {v0}, 4
+bltz {v1}, 7f
+move {slot}, {base}
+.endif
+.if {c0} < 2048
+ld.d {v0}, {slot}, {c0}
+.else
+li.d {v1}, {c0}
+add.d {v1}, {v1}, {slot}
+ld.d {v0}, {v1}, 0
+.endif
+.if {c1} < 2048
+ld.d {v1}, {slot}, {c1}
+.else
+li.d {v2}, {c1}
+add.d {v2}, {v2}, {slot}
+ld.d {v1}, {v2}, 0
+.endif
+.if {c2} < 2048
+ld.d {v2}, {slot}, {c2}
+.else
+li.d {scratch0}, {c2}
+add.d {scratch0}, {scratch0}, {slot}
+ld.d {v2}, {scratch0}, 0
+.endif
+bne {v0}, {v1}, 301f
+beq {v2}, $zero, 301f
+add.d {v1}, {v1}, {v2}
+.if {c3} < 2048
+ld.d {v0}, {slot}, {c3}
+.else
+li.d {v2}, {c3}
+add.d {v2}, {v2}, {slot}
+ld.d {v0}, {v2}, 0
+.endif
+sub.d {v2}, {v1}, {v0}
+bltu {p_room}, {v2}, 302f
+.if {c4} < 2048
+st.d {v1}, {slot}, {c4}
+.else
+li.d {v0}, {c4}
+add.d {v0}, {v0}, {slot}
+st.d {v1}, {v0}, 0
+.endif
+5:
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+b 6f
+.4byte 0x002a0010
+7:
+b {refused}
+301:
+b {exit1}
+302:
+b {exit2}
+6:
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.8byte 4b, (5b - 4b), 7b
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.8byte 3b
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.8byte 4b, 7b
+.8byte 4b, 301b
+.8byte 4b, 302b
+.popsection
+# base = in: address of slot 0
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of rings.head
+# c1 = const: offset of rings.limit
+# c2 = const: offset of rings.sub
+# c3 = const: offset of rings.reader.tail
+# c4 = const: offset of rings.limit
+# exit1 = label: exit 1
+# exit2 = label: exit 2
+# gated = const: 1 if slots have gates
+# p_room = in: room: u64
+# per_cpu = const: 1 if there is an item for each CPU
+# refused = label: refused or aborted
+# scratch0 = scratch
+# shift = const: log2 of the distance between slots
+# slot = scratch
+# thread = in: offset of the thread block from the thread pointer
+# v0 = address of the area, head, _
+# v1 = limit, next
+# v2 = sub, used

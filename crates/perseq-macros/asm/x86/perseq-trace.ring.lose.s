@@ -1,0 +1,99 @@
+leal 3f@GOTOFF(%eax), %eax
+movl %gs:(%ecx), %edx
+movl %eax, 8(%edx)
+4:
+.if {per_cpu}
+movl 0({frame}), %eax
+.if {by_cid}
+movl %gs:4(%ecx), %ecx
+movl (%edx,%ecx), %ecx
+.elseif {gated}
+movl 4(%edx), %ecx
+.else
+movl (%edx), %ecx
+testl %ecx, %ecx
+js 7f
+testb $1, %al
+jnz 7f
+.endif
+shll ${shift}, %ecx
+addl %eax, %ecx
+.if {gated}
+cmpl $1, (%ecx)
+jne 7f
+.endif
+.else
+cmpl $0, 4(%edx)
+jl 7f
+movl 0({frame}), %ecx
+.endif
+movl %ecx, 8({frame})
+movl %edx, 16({frame})
+movq {c0}(%ecx), %xmm0
+movd %xmm0, %eax
+pshufd $1, %xmm0, %xmm0
+movd %xmm0, %edx
+movl %eax, 24({frame})
+movl %edx, 28({frame})
+addl $1, %eax
+adcl $0, %edx
+movl %eax, 24({frame})
+movl %edx, 28({frame})
+movd %eax, %xmm0
+movd %edx, %xmm1
+punpckldq %xmm1, %xmm0
+movq %xmm0, {c1}(%ecx)
+5:
+.ifndef .Lperseq_site
+.set .Lperseq_site, 0
+.endif
+.set .Lperseq_site, .Lperseq_site + 1
+6:
+.pushsection __rseq_failure, "ax", %progbits, unique, .Lperseq_site
+.byte 0x0f, 0xb9, 0x3d, 0x53, 0x30, 0x05, 0x53
+.altmacro
+.macro perseq_name site
+.type perseq_abort_\site, %function
+perseq_abort_\site:
+.endm
+perseq_name %.Lperseq_site
+.purgem perseq_name
+.noaltmacro
+7:
+jmp {refused}
+.popsection
+.pushsection __rseq_cs, "aw", %progbits, unique, .Lperseq_site
+.balign 32
+3:
+.4byte 0, 0
+.4byte 4b, 0, (5b - 4b), 0, 7b, 0
+.reloc 0, BFD_RELOC_NONE, 8f
+.reloc 0, BFD_RELOC_NONE, 9f
+.popsection
+.pushsection __rseq_cs_ptr_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+8:
+.4byte 3b, 0
+.popsection
+.pushsection __rseq_exit_point_array, "aw", %progbits, unique, .Lperseq_site
+.balign 8
+9:
+.4byte 4b, 0, 7b, 0
+.popsection
+# by_cid = const: 1 if slots are numbered by concurrency id
+# c0 = const: offset of rings.lost
+# c1 = const: offset of rings.lost
+# frame = in: address of the frame
+# gated = const: 1 if slots have gates
+# per_cpu = const: 1 if there is an item for each CPU
+# refused = label: refused or aborted
+# shift = const: log2 of the distance between slots
+# eax = in: the address that others are relative to, clobbered
+# ecx = in: offset of the thread block from the thread pointer, clobbered
+# clobbers edx
+# clobbers xmm0
+# clobbers xmm1
+# frame + 0 = in: address of slot 0
+# frame + 8 = address of the slot
+# frame + 16 = address of the area
+# frame + 24 = lost, _
