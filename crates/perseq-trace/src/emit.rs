@@ -8,6 +8,13 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
 use std::time::{Duration, Instant};
 
+#[doc(hidden)]
+pub use perseq_ctf::{Enumeration, Kind, Text};
+#[doc(hidden)]
+pub use std::borrow::Cow;
+
+#[doc(hidden)]
+pub use crate::encode::Sealed;
 use crate::ring::{self, Emitted, HEADER, MAX, Rings, Turned};
 use crate::sys;
 
@@ -58,6 +65,35 @@ fn mode() -> Mode {
         1 => Mode::Block,
         _ => Mode::Overwrite,
     }
+}
+
+/// The name that an identifier is, without what makes it one.
+#[doc(hidden)]
+#[must_use]
+pub const fn unraw(identifier: &'static str) -> &'static str {
+    match identifier.as_bytes() {
+        [b'r', b'#', ..] => identifier.split_at(2).1,
+        _ => identifier,
+    }
+}
+
+/// The name of a field.
+///
+/// # Panics
+/// At compile time, if no trace can have it.
+#[doc(hidden)]
+#[must_use]
+pub const fn field_name(identifier: &'static str) -> &'static str {
+    let name = unraw(identifier);
+    assert!(name.is_ascii() && name.len() < 256, "the name of a field is ASCII, of at most 255 characters");
+    name
+}
+
+/// Has the compiler take a value for one of the type.
+#[doc(hidden)]
+#[inline(always)]
+pub fn typed<T>(value: T) -> T {
+    value
 }
 
 /// Records an event of this id, whose fields take `size` bytes and are written by `put`. Async-signal-safe if `put` is.

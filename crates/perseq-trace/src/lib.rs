@@ -22,6 +22,7 @@
 //! Perfetto.
 //!
 //! - [`event!`] records an event with typed fields. Off, it costs a load and a branch.
+//! - [`span!`] records where something is entered and left; [`enumeration!`] declares fields whose values have names.
 //! - [`Session`] says what is recorded, by glob and level, how large the rings are and what is done where there is [no room](Mode).
 //! - [`sites`] are the events that a program can record, all of them known when it is loaded.
 //!
@@ -36,9 +37,11 @@ mod consumer;
 #[doc(hidden)]
 pub mod emit;
 mod encode;
+mod enumeration;
 mod ring;
 mod session;
 mod site;
+mod span;
 mod sys;
 
 pub use consumer::Summary;
@@ -47,3 +50,4 @@ pub use encode::Encode;
 pub use perseq_ctf::{Field, Level, Version};
 pub use session::{Builder, Session, SessionError};
 pub use site::{Site, sites};
+pub use span::Span;
