@@ -38,6 +38,8 @@ mod consumer;
 pub mod emit;
 mod encode;
 mod enumeration;
+#[cfg(feature = "tracing")]
+mod layer;
 mod ring;
 mod session;
 mod site;
@@ -47,6 +49,8 @@ mod sys;
 pub use consumer::Summary;
 pub use emit::Mode;
 pub use encode::Encode;
+#[cfg(feature = "tracing")]
+pub use layer::{Layer, layer};
 pub use perseq_ctf::{Field, Level, Version};
 pub use session::{Builder, Session, SessionError};
 pub use site::{Site, sites};

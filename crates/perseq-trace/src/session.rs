@@ -75,7 +75,8 @@ impl Recording {
             let event = site.event_type();
             // Several places may record the same.
             let same = |known: &perseq_ctf::EventType| {
-                (&known.provider, &known.name, &known.fields) == (&event.provider, &event.name, &event.fields)
+                (&known.provider, &known.name, known.level, &known.fields)
+                    == (&event.provider, &event.name, event.level, &event.fields)
             };
             let id = types.events.iter().position(same).unwrap_or_else(|| {
                 types.events.push(event);
