@@ -7,8 +7,8 @@
 //! Invariant: what is before `tail` was copied, or counted as lost.
 
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -116,6 +116,7 @@ fn consume(
         let last = over.load(Ordering::Acquire);
         if last || mode != Mode::Overwrite {
             streams.iter_mut().for_each(|stream| stream.copy(recording, mode));
+            *recording.so_far.lock().unwrap_or_else(PoisonError::into_inner) = total(&streams);
             control.turns.fetch_add(1, Ordering::Relaxed);
             sys::wake(&control.turns);
         }
@@ -134,17 +135,22 @@ fn consume(
     let mut types = recording.types();
     types.clock = clock;
     let written = recording.directory.update(&types);
-    let mut summary = Summary::default();
+    let summary = total(&streams);
     let mut error = None;
     for mut stream in streams {
         let finished = stream.writer.finish();
         error = error.or(stream.error.take()).or(finished.err());
-        summary.events += stream.summary.events;
-        summary.lost += stream.summary.lost;
-        summary.damaged += stream.summary.damaged;
     }
     drop(written);
     error.map_or(Ok(summary), Err)
+}
+
+fn total(streams: &[Stream]) -> Summary {
+    streams.iter().map(|stream| stream.summary).fold(Summary::default(), |sum, of| Summary {
+        events: sum.events + of.events,
+        lost: sum.lost + of.lost,
+        damaged: sum.damaged + of.damaged,
+    })
 }
 
 /// The stream of a CPU.

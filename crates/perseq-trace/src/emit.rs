@@ -45,6 +45,7 @@ static RINGS: AtomicPtr<Rings> = AtomicPtr::new(null_mut());
 static MODE: AtomicU32 = AtomicU32::new(0);
 
 /// The rings, if there are any.
+#[inline(always)]
 pub(crate) fn rings() -> Option<&'static Rings> {
     // SAFETY: leaked.
     unsafe { RINGS.load(Ordering::Acquire).as_ref() }

@@ -46,6 +46,8 @@ pub(crate) struct Recording {
     pub(crate) types: Mutex<TraceType>,
     pub(crate) rings: &'static Rings,
     pub(crate) shape: Shape,
+    /// What became of the events so far.
+    pub(crate) so_far: Mutex<Summary>,
 }
 
 /// How large rings are.
@@ -200,6 +202,7 @@ impl Builder {
             types: Mutex::new(types),
             rings,
             shape: self.shape(),
+            so_far: Mutex::default(),
         });
         let consumer = Consumer::start(Arc::clone(&recording), self.mode)?;
         emit::set_mode(self.mode);
@@ -269,6 +272,12 @@ impl Session {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.recording.directory.path()
+    }
+
+    /// What became of the events so far, of those that were taken from the rings: within some fifty milliseconds all are.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        *self.recording.so_far.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops recording, and writes what is in the rings. What threads record at this moment may be lost.

@@ -17,7 +17,7 @@ use tracing_core::field::Visit;
 
 use super::callsites::adding;
 use super::names;
-use super::values::{Line, Signature, Values};
+use super::values::{Line, Room, Signature, Values};
 use crate::{Level, Site, emit};
 
 /// Sites of a callsite, besides that of text.
@@ -64,10 +64,16 @@ impl Shapes {
     /// Records what `visit` hands over, if that is on.
     #[inline]
     pub(super) fn record(&'static self, ids: &[u64], visit: impl Fn(&mut dyn Visit)) {
-        if !self.wanted() {
-            return;
+        if self.wanted() {
+            self.record_wanted(ids, visit);
         }
-        let mut values = Values::new(ids);
+    }
+
+    /// Apart, so that what is off needs no stack.
+    #[inline(never)]
+    fn record_wanted(&'static self, ids: &[u64], visit: impl Fn(&mut dyn Visit)) {
+        let mut room = Room::new();
+        let mut values = Values::new(&mut room, ids);
         visit(&mut values);
         let shape = values.signature().and_then(|signature| self.shape(signature));
         match shape {
@@ -117,7 +123,8 @@ impl Shapes {
             })
         });
         if shape.site.enabled().is_some() {
-            let mut values = Values::new(ids);
+            let mut room = Room::new();
+            let mut values = Values::new(&mut room, ids);
             values.text(|text| visit(&mut Line::new(text)));
             emit_at(&shape.site, values.bytes());
         }

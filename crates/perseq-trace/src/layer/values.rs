@@ -37,29 +37,35 @@ impl Signature {
     }
 }
 
+/// Where they are written. Aligned, so that a number early in it is in one line of the cache: one that is across two is slow to be read again.
+#[repr(align(64))]
+pub(super) struct Room([MaybeUninit<u8>; ROOM]);
+
+impl Room {
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self([MaybeUninit::uninit(); ROOM])
+    }
+}
+
 /// Fields as bytes.
-pub(super) struct Values {
+pub(super) struct Values<'r> {
     signature: Signature,
     /// The index after that of the last field.
     next: usize,
     /// There are fields that a signature does not tell.
     other: bool,
     len: usize,
-    bytes: [MaybeUninit<u8>; ROOM],
+    bytes: &'r mut [MaybeUninit<u8>; ROOM],
 }
 
-impl Values {
+impl<'r> Values<'r> {
     /// Of a few numbers, which precede the fields.
     #[inline]
-    pub(super) fn new(ids: &[u64]) -> Self {
+    pub(super) fn new(room: &'r mut Room, ids: &[u64]) -> Self {
         debug_assert!(ids.len() <= 2);
-        let mut values = Self {
-            signature: Signature::default(),
-            next: 0,
-            other: false,
-            len: 0,
-            bytes: [MaybeUninit::uninit(); ROOM],
-        };
+        let mut values =
+            Self { signature: Signature::default(), next: 0, other: false, len: 0, bytes: &mut room.0 };
         ids.iter().for_each(|id| values.put(id.to_ne_bytes()));
         values
     }
@@ -124,7 +130,7 @@ impl Values {
     }
 }
 
-impl Visit for Values {
+impl Visit for Values<'_> {
     #[inline]
     fn record_u64(&mut self, field: &Field, value: u64) {
         if self.begin(field, U64) {
