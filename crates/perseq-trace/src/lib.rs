@@ -26,6 +26,9 @@
 //! - [`Session`] says what is recorded, by glob and level, how large the rings are and what is done where there is [no room](Mode).
 //! - [`sites`] are the events that a program can record, all of them known when it is loaded.
 //!
+//! # Features
+//! `tracing` brings `layer()`, by which a program that uses crate `tracing`, or `log`, is recorded without another change.
+//!
 //! # Where it may be used
 //! [`event!`] may be used in signal handlers, before `main`, in destructors of thread-local values and in the child of a fork, which records into the
 //! rings of its parent. Sessions are for ordinary code. Where there are no restartable sequences an event takes the slow path of the ring, for some

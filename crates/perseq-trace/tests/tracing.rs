@@ -12,6 +12,7 @@ use std::time::Duration;
 use perseq_ctf::chrome::{by_suffix, export};
 use perseq_ctf::{Level, Trace, payload::Value};
 use perseq_tests::limit::Limit;
+use perseq_tests::skip::skip;
 use perseq_trace::{Mode, Session, sites};
 use tracing::{debug, error, event, field, info, info_span, trace, warn};
 use tracing_subscriber::layer::Context;
@@ -194,6 +195,25 @@ fn spans_are_recorded_when_they_are_made_entered_left_and_closed() {
     let json = String::from_utf8(json).unwrap();
     for slice in [r#""ph":"B","name":"inner""#, r#""ph":"E","name":"outer""#] {
         assert!(json.contains(slice), "{json}");
+    }
+}
+
+#[test]
+fn babeltrace2_reads_what_the_layer_has_recorded() {
+    let mut traced = Traced::new("babeltrace", "babel*");
+    let span = info_span!(target: "babel", "a span", number = 1);
+    span.in_scope(|| info!(target: "babel::net", text = "some", flag = false, "the message"));
+    drop(span);
+    drop(traced.trace());
+    match std::process::Command::new("babeltrace2").arg(&traced.path).output() {
+        Err(error) => skip("babeltrace2", error),
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success() && text.lines().count() == 5, "{text}");
+            let event = r#"babel::net:event: { cpu_id = "#;
+            assert!(text.contains(event) && text.contains("babel:a span_entry: "), "{text}");
+            assert!(text.contains(r#"message = "the message""#) && text.contains("flag = 0"), "{text}");
+        }
     }
 }
 
