@@ -28,9 +28,11 @@ fn current() -> MutexGuard<'static, Option<Arc<Recording>>> {
     CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A site was registered: if something is recorded, it may be of it.
+/// A site was registered: if something is recorded, it may be of it. Not in a child, whose types are a copy that nobody reads.
 pub(crate) fn found(site: &'static Site) {
-    if let Some(recording) = &*current() {
+    if let Some(recording) = &*current()
+        && recording.process == std::process::id()
+    {
         // What cannot be written is told when the session ends.
         let _ = recording.consider([site]);
     }
@@ -48,6 +50,8 @@ pub(crate) struct Recording {
     pub(crate) shape: Shape,
     /// What became of the events so far.
     pub(crate) so_far: Mutex<Summary>,
+    /// That which writes the types.
+    process: u32,
 }
 
 /// How large rings are.
@@ -203,6 +207,7 @@ impl Builder {
             rings,
             shape: self.shape(),
             so_far: Mutex::default(),
+            process: std::process::id(),
         });
         let consumer = Consumer::start(Arc::clone(&recording), self.mode)?;
         emit::set_mode(self.mode);

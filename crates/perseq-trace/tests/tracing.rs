@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use perseq_ctf::chrome::{by_suffix, export};
 use perseq_ctf::{Level, Trace, payload::Value};
+use perseq_tests::forked::{Forked, Signal, sleep};
 use perseq_tests::limit::Limit;
 use perseq_tests::skip::skip;
 use perseq_trace::{Mode, Session, sites};
@@ -344,6 +345,26 @@ fn what_is_too_long_is_cut_off_at_a_letter_and_numbers_behind_it_are_whole() {
     assert!(lengths(1)[0] > 3500 && lengths(1).iter().sum::<usize>() < 4096, "{:?}", lengths(1));
     let last: Vec<_> = events[0].fields().map(|field| field.unwrap().1).skip(2).collect();
     assert_eq!(last, [Value::Unsigned(u64::MAX), Value::Bool(true)]);
+}
+
+#[test]
+fn the_child_of_a_fork_records_what_its_parent_has_shown() {
+    let mut traced = Traced::new("forked", "forked:*");
+    let known = |number: u64| info!(target: "forked", number);
+    let unknown = |text: &str| warn!(target: "forked", text);
+    known(1);
+    let recorded = Signal::new();
+    let child = Forked::new(|| {
+        known(2);
+        unknown("of the child");
+        recorded.give();
+        sleep();
+    });
+    recorded.wait();
+    drop(child);
+    unknown("of the parent");
+    let expected = ["number=1u", "number=2u", r#"text="of the parent""#];
+    assert_eq!(traced.events(), own(&expected.map(|fields| ("forked:event", fields))));
 }
 
 #[test]

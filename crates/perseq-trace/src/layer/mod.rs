@@ -75,7 +75,8 @@ pub struct Layer;
 ///
 /// What is recorded may be changed at any time from elsewhere, and to disable a callsite in `tracing` is to disable it for all layers: so this
 /// layer enables all of them, and looks whether one is on when there is something to record. Off, that is a load and a branch after what `tracing` needs
-/// to hand it over. Who wants even less takes a filter of `tracing-subscriber`, which can be for this layer alone: `layer().with_filter(LevelFilter::INFO)`.
+/// to hand it over, and the registry keeps spans all the same. Who wants even less takes a filter of `tracing-subscriber`, which can be for this layer
+/// alone: `layer().with_filter(LevelFilter::INFO)`.
 ///
 /// # Crate `log`
 /// `LogTracer` of crate `tracing-log` hands over what a program logs. It is recorded as `TARGET:event`, by its own target and level, with
@@ -97,7 +98,8 @@ pub struct Layer;
 /// ```
 ///
 /// # Where it may be used
-/// In ordinary code, as `tracing` itself; not in signal handlers. A value whose `Debug` records something has that recorded first, and one whose `Debug`
+/// In ordinary code, as `tracing` itself; not in signal handlers. The child of a fork records what is known of its parent: what a callsite has not shown
+/// before the fork is not recorded. A value whose `Debug` records something has that recorded first, and one whose `Debug`
 /// panics is not recorded, and the panic goes on.
 #[must_use]
 pub fn layer() -> Layer {
