@@ -15,7 +15,7 @@ use perseq_tests::forked::{Forked, Signal, sleep};
 use perseq_tests::limit::Limit;
 use perseq_tests::skip::skip;
 use perseq_trace::{Mode, Session, sites};
-use tracing::{debug, error, event, field, info, info_span, trace, warn};
+use tracing::{debug, error, event, field, info, info_span, trace, warn, warn_span};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::prelude::*;
 
@@ -273,6 +273,27 @@ fn what_is_off_is_off_for_this_layer_only() {
     record();
     assert_eq!(traced.events(), own(&[("seen:event", "number=1i")]));
     assert_eq!(SEEN.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_filter_of_this_layer_alone_leaves_out_what_it_says() {
+    let mut traced = Traced::new("filter", "filter:*");
+    let layer = perseq_trace::layer().with_filter(tracing::level_filters::LevelFilter::WARN);
+    let subscriber = tracing_subscriber::registry().with(layer).with(Other);
+    tracing::subscriber::with_default(subscriber, || {
+        let outer = warn_span!(target: "filter", "outer").entered();
+        let inner = info_span!(target: "filter", "inner").entered();
+        warn!(target: "filter", number = 1);
+        info!(target: "filter", number = 2);
+        drop(inner);
+        drop(outer);
+    });
+    let names: Vec<_> = traced.events().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(
+        names,
+        ["outer_new", "outer_entry", "event", "outer_exit", "outer_close"]
+            .map(|name| format!("filter:{name}"))
+    );
 }
 
 /// Formats, and is not computed where nobody records it.
