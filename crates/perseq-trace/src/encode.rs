@@ -5,12 +5,14 @@ use perseq_ctf::Kind;
 /// The longest text or bytes; what is longer is cut off.
 const LONGEST: usize = u16::MAX as usize;
 
-mod sealed {
-    pub trait Sealed {}
-}
+/// What keeps others from implementing [`Encode`].
+///
+/// # Safety
+/// [`Encode::put`] writes as many bytes as [`Encode::size`] says.
+pub unsafe trait Sealed {}
 
-/// What a field of an event can be: integers, floats, `bool`, `str` and `[u8]`.
-pub trait Encode: sealed::Sealed {
+/// What a field of an event can be: integers, floats, `bool`, `str`, `[u8]` and an [`enumeration!`](crate::enumeration).
+pub trait Encode: Sealed {
     /// What it is in a trace.
     const KIND: Kind;
 
@@ -25,11 +27,12 @@ pub trait Encode: sealed::Sealed {
 }
 
 macro_rules! plain {
-    ($($type:ty: $kind:ident),*) => { $(
-        impl sealed::Sealed for $type {}
+    ($($type:ty: $kind:expr),*) => { $(
+        // SAFETY: a value of the type is written.
+        unsafe impl Sealed for $type {}
 
         impl Encode for $type {
-            const KIND: Kind = Kind::$kind;
+            const KIND: Kind = $kind;
 
             #[inline(always)]
             fn size(&self) -> usize {
@@ -48,9 +51,13 @@ macro_rules! plain {
     )* };
 }
 
-plain!(u8: U8, u16: U16, u32: U32, u64: U64, i8: I8, i16: I16, i32: I32, i64: I64, f32: F32, f64: F64, bool: Bool);
+plain!(u8: Kind::U8, u16: Kind::U16, u32: Kind::U32, u64: Kind::U64, i8: Kind::I8, i16: Kind::I16, i32: Kind::I32);
+plain!(i64: Kind::I64, f32: Kind::F32, f64: Kind::F64, bool: Kind::Bool);
+plain!(usize: if size_of::<usize>() == 8 { Kind::U64 } else { Kind::U32 });
+plain!(isize: if size_of::<isize>() == 8 { Kind::I64 } else { Kind::I32 });
 
-impl sealed::Sealed for [u8] {}
+// SAFETY: the length, and as many bytes as it says.
+unsafe impl Sealed for [u8] {}
 
 impl Encode for [u8] {
     const KIND: Kind = Kind::Bytes;
@@ -72,7 +79,8 @@ impl Encode for [u8] {
     }
 }
 
-impl sealed::Sealed for str {}
+// SAFETY: as its bytes.
+unsafe impl Sealed for str {}
 
 impl Encode for str {
     const KIND: Kind = Kind::Str;
@@ -89,7 +97,8 @@ impl Encode for str {
     }
 }
 
-impl<T: Encode + ?Sized> sealed::Sealed for &T {}
+// SAFETY: as what it refers to.
+unsafe impl<T: Encode + ?Sized> Sealed for &T {}
 
 impl<T: Encode + ?Sized> Encode for &T {
     const KIND: Kind = T::KIND;

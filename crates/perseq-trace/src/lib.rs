@@ -22,8 +22,12 @@
 //! Perfetto.
 //!
 //! - [`event!`] records an event with typed fields. Off, it costs a load and a branch.
+//! - [`span!`] records where something is entered and left; [`enumeration!`] declares fields whose values have names.
 //! - [`Session`] says what is recorded, by glob and level, how large the rings are and what is done where there is [no room](Mode).
 //! - [`sites`] are the events that a program can record, all of them known when it is loaded.
+//!
+//! # Features
+//! `tracing` brings `layer()`, by which a program that uses crate `tracing`, or `log`, is recorded without another change.
 //!
 //! # Where it may be used
 //! [`event!`] may be used in signal handlers, before `main`, in destructors of thread-local values and in the child of a fork, which records into the
@@ -38,7 +42,10 @@ mod control;
 #[doc(hidden)]
 pub mod emit;
 mod encode;
+mod enumeration;
 mod home;
+#[cfg(feature = "tracing")]
+mod layer;
 mod plan;
 mod program;
 mod registry;
@@ -47,6 +54,7 @@ mod registry;
 pub mod ring;
 mod session;
 mod site;
+mod span;
 mod stream;
 mod sys;
 
@@ -54,11 +62,14 @@ pub use context::Context;
 pub use control::{Active, Program, Status, active, programs};
 pub use emit::Mode;
 pub use encode::Encode;
+#[cfg(feature = "tracing")]
+pub use layer::{Layer, layer};
 pub use perseq_ctf::{Field, Level, Version};
 pub use plan::Programs;
 pub use program::listen;
 pub use session::{Builder, Session, SessionError};
 pub use site::{Site, sites};
+pub use span::Span;
 pub use stream::Summary;
 #[doc(hidden)]
 pub use stream::stream_of_words;

@@ -59,8 +59,8 @@ struct Joined {
     plan: Plan,
     /// What the file of the plan was.
     text: Vec<u8>,
-    /// Of sites that were on, by address.
-    ids: HashMap<usize, u32>,
+    /// Of sites that were on, by address. Those that no trace can have are none.
+    ids: HashMap<usize, Option<u32>>,
 }
 
 fn with<R>(f: impl FnOnce(&mut Program) -> R) -> R {
@@ -280,7 +280,8 @@ impl Joined {
         let slow = if self.plan.clock.counter { 0 } else { SLOW_CLOCK };
         let context = if self.plan.context.is_empty() { 0 } else { CONTEXT };
         for site in on {
-            site.set(self.ids.get(&address(site)).map(|id| id | slow | context));
+            let id = self.ids.get(&address(site)).copied().flatten();
+            site.set(id.map(|id| id | slow | context));
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ pub(crate) const MOST: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Registry {
     path: PathBuf,
-    /// Those that make no sense are none.
+    /// Those that are not valid are none.
     known: Vec<Option<EventType>>,
     read: u64,
 }
@@ -54,14 +54,15 @@ impl Registry {
         for line in text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
             self.read += line.len() as u64;
             if self.known.len() < MOST {
-                self.known.push(EventType::from_json(line));
+                let event = EventType::from_json(line).filter(is_valid);
+                self.known.push(event);
             }
         }
         Ok(())
     }
 
-    /// The ids of types, of which those that are new are added.
-    pub(crate) fn add(&mut self, types: &[EventType]) -> Result<Vec<u32>, SessionError> {
+    /// The ids of types, of which those that are new are added. What is no valid type has none.
+    pub(crate) fn add(&mut self, types: &[EventType]) -> Result<Vec<Option<u32>>, SessionError> {
         let mut file = self.open()?;
         file.lock().map_err(at(&self.path))?;
         let ids = self.add_locked(&mut file, types);
@@ -70,23 +71,22 @@ impl Registry {
         ids.map_err(at(&self.path))
     }
 
-    fn add_locked(&mut self, file: &mut File, types: &[EventType]) -> io::Result<Vec<u32>> {
+    fn add_locked(&mut self, file: &mut File, types: &[EventType]) -> io::Result<Vec<Option<u32>>> {
         self.read_on(file)?;
         let (mut ids, mut lines, before) = (Vec::new(), String::new(), self.known.len());
         for new in types {
-            // Several places may record the same.
-            let same = |known: &Option<EventType>| {
-                known.as_ref().is_some_and(|known| {
-                    (&known.provider, &known.name, &known.fields) == (&new.provider, &new.name, &new.fields)
-                })
-            };
+            if !is_valid(new) {
+                ids.push(None);
+                continue;
+            }
+            let same = |known: &Option<EventType>| known.as_ref().is_some_and(|known| is_same(known, new));
             let id = self.known.iter().position(same).unwrap_or_else(|| {
                 lines += &new.to_json();
                 lines.push('\n');
                 self.known.push(Some(new.clone()));
                 self.known.len() - 1
             });
-            ids.push(id as u32);
+            ids.push(Some(id as u32));
         }
         let full = self.known.len() > MOST || self.read + lines.len() as u64 > LONGEST;
         let added = match full {
@@ -107,4 +107,15 @@ impl Registry {
             }
         }
     }
+}
+
+/// Whether events of both are the same, wherever they are recorded.
+fn is_same(one: &EventType, other: &EventType) -> bool {
+    (&one.provider, &one.name, one.level, &one.fields)
+        == (&other.provider, &other.name, other.level, &other.fields)
+}
+
+/// Whether a trace can have such events.
+fn is_valid(event: &EventType) -> bool {
+    event.validate().is_ok()
 }

@@ -120,32 +120,62 @@ pub fn sites() -> impl Iterator<Item = &'static Site> {
 /// # let _ = (path, size);
 /// ```
 ///
-/// The types are those of [`Encode`](crate::Encode).
+/// The types are those of [`Encode`](crate::Encode). A name is an identifier, of ASCII if it is that of a field; `r#type` is `type` in the trace.
 #[macro_export]
 macro_rules! event {
     ($provider:ident :: $name:ident $($fields:tt)*) => {
         $crate::event!(Info, $provider::$name $($fields)*)
     };
     ($level:ident, $provider:ident :: $name:ident $(, $field:ident : $type:ty $(= $value:expr)?)* $(,)?) => {{
-        static SITE: $crate::Site = $crate::Site::new(
-            ::core::stringify!($provider),
-            ::core::stringify!($name),
+        $crate::__site!(SITE, $level, $provider, ::core::stringify!($name), $($field: $type),*);
+        $crate::__record!(SITE, $($field: $type $(= $value)?),*);
+    }};
+}
+
+/// A site, as a static of that identifier.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __site {
+    ($site:ident, $level:ident, $provider:ident, $name:expr, $($field:ident : $type:ty),*) => {
+        static $site: $crate::Site = $crate::Site::new(
+            $crate::emit::unraw(::core::stringify!($provider)),
+            $crate::emit::unraw($name),
             $crate::Level::$level,
-            const { &[$($crate::Field::new(::core::stringify!($field), <$type as $crate::Encode>::KIND)),*] },
+            const {
+                &[$($crate::Field::new(
+                    $crate::emit::field_name(::core::stringify!($field)),
+                    <$type as $crate::Encode>::KIND,
+                )),*]
+            },
             ::core::file!(),
             ::core::line!(),
         );
-        $crate::__at_load!(SITE);
-        if let ::core::option::Option::Some(id) = SITE.enabled() {
-            $(let $field: $type = $crate::__value!($field $(= $value)?);)*
-            let size = 0 $(+ $crate::Encode::size(&$field))*;
-            $crate::emit::record(id, size, |at: *mut u8| {
-                // SAFETY: there is room for the sizes of all fields.
-                $(let at = unsafe { $crate::Encode::put(&$field, at) };)*
-                let _ = at;
-            });
+        $crate::__at_load!($site);
+    };
+}
+
+/// Records an event of a site, if that is on, which it says. All values are computed before one of the fields is in scope.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __record {
+    ($site:ident, $($field:ident : $type:ty $(= $value:expr)?),*) => {
+        match $site.enabled() {
+            ::core::option::Option::None => false,
+            ::core::option::Option::Some(id) => {
+                match ($($crate::emit::typed::<$type>($crate::__value!($field $(= $value)?)),)*) {
+                    ($($field,)*) => {
+                        let size = 0 $(+ $crate::Encode::size(&$field))*;
+                        $crate::emit::record(id, size, |at: *mut u8| {
+                            // SAFETY: there is room for the sizes of all fields.
+                            $(let at = unsafe { $crate::Encode::put(&$field, at) };)*
+                            let _ = at;
+                        });
+                    }
+                }
+                true
+            }
         }
-    }};
+    };
 }
 
 /// The value of a field.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`peer`] | what a contestant is to the rows, and the rows |
 //! | [`ours`] | our contestants, and what was published for such |
+//! | [`session`] | the session they record in |
 //! | [`lttng`] | LTTng-UST |
 //! | [`subscribers`], [`spans`] | crates of the family of `tracing`, and `fastrace` |
 //! | [`floor`] | reading a clock |
@@ -15,6 +16,8 @@ mod floor;
 mod lttng;
 mod ours;
 mod peer;
+#[cfg(target_os = "linux")]
+mod session;
 mod spans;
 mod subscribers;
 mod tape;
@@ -31,7 +34,7 @@ pub const GROUP: Group = Group {
 };
 
 fn peers(setup: &Setup) -> Vec<&'static dyn Peer> {
-    let mut peers: Vec<&dyn Peer> = Vec::new();
+    let mut peers: Vec<&dyn Peer> = ours::peers(&setup.cpus).into();
     peers.extend(lttng::Lttng::channels(&setup.cpus).map(|channel| channel as &dyn Peer));
     peers.extend(subscribers::all(&setup.cpus).map(|subscriber| subscriber as &dyn Peer));
     peers.push(spans::Fastrace::new(&setup.cpus));
@@ -57,8 +60,8 @@ fn build(setup: &Setup) -> Field {
 const NOTES: [&str; 5] = [
     "Files are in memory (`/dev/shm`) and begin anew when they are full. What threads of a contestant write behind a run is not in its \
      figure, but they may run beside it.",
-    "`lttng-ust` has four sub-buffers of 4 MiB for each CPU, `lttng-ust_default` those that LTTng chooses; both discard events when \
-     there is no room.",
+    "`perseq`, `perseq_layer` and `lttng-ust` have four sub-buffers of 4 MiB for each CPU, `lttng-ust_default` those that LTTng chooses; \
+     all discard events when there is no room.",
     "`tracing_non_blocking` discards lines when its queue is full; `tracing-chrome` has a queue without bounds; `fastrace` keeps the \
      events of a span until that ends, which is after 1000 here.",
     "`disabled`: an event that is off at run time: nobody has enabled it, its level is too low, or its span is not sampled.",

@@ -1,0 +1,73 @@
+//! Enumerations as fields: an integer in the ring, and the names of its values in the types of the trace.
+
+/// Declares an enumeration that can be a [field](crate::Encode): traces show the names of its variants.
+///
+/// It is an `enum` with the integer behind it, and a value for each variant. Attributes and documentation are its own.
+///
+/// ```
+/// use perseq_trace::{enumeration, event};
+///
+/// enumeration! {
+///     /// What a connection is at.
+///     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///     pub enum State: u8 {
+///         /// Nothing was sent yet.
+///         Idle = 0,
+///         Busy = 1,
+///     }
+/// }
+///
+/// event!(net::turned, to: State = State::Busy);
+/// ```
+///
+/// A value that an `i64` does not hold is a compile error, as is an integer of more than 64 bits.
+#[macro_export]
+macro_rules! enumeration {
+    (
+        $(#[$attribute:meta])*
+        $visibility:vis enum $name:ident: $integer:ident {
+            $($(#[$of_variant:meta])* $variant:ident = $value:expr),+ $(,)?
+        }
+    ) => {
+        $(#[$attribute])*
+        #[repr($integer)]
+        $visibility enum $name {
+            $($(#[$of_variant])* $variant = $value),+
+        }
+
+        const _: () = {
+            const VALUES: &[($crate::emit::Text, i64)] = &[$({
+                let value: $integer = $value;
+                assert!(value as i128 == value as i64 as i128, "a trace holds values of `i64`");
+                ($crate::emit::Text::Borrowed($crate::emit::unraw(::core::stringify!($variant))), value as i64)
+            }),+];
+
+            // SAFETY: the integer is written.
+            unsafe impl $crate::emit::Sealed for $name {}
+
+            impl $crate::Encode for $name {
+                const KIND: $crate::emit::Kind = $crate::emit::Kind::Enum($crate::emit::Enumeration {
+                    size: {
+                        assert!(::core::mem::size_of::<$integer>() <= 8, "a trace holds 64 bits at most");
+                        ::core::mem::size_of::<$integer>() as u8
+                    },
+                    signed: <$integer>::MIN != 0,
+                    values: $crate::emit::Cow::Borrowed(VALUES),
+                });
+
+                #[inline(always)]
+                fn size(&self) -> usize {
+                    ::core::mem::size_of::<$integer>()
+                }
+
+                #[inline(always)]
+                unsafe fn put(&self, at: *mut u8) -> *mut u8 {
+                    // SAFETY: it is represented by that integer.
+                    let value = unsafe { ::core::ptr::from_ref(self).cast::<$integer>().read() };
+                    // SAFETY: the caller's promise.
+                    unsafe { $crate::Encode::put(&value, at) }
+                }
+            }
+        };
+    };
+}
