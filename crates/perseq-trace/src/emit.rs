@@ -8,14 +8,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering, fence};
 use std::time::{Duration, Instant};
 
-#[doc(hidden)]
-pub use perseq_ctf::{Enumeration, Kind, Text};
-#[doc(hidden)]
-pub use std::borrow::Cow;
-
 use crate::context;
-#[doc(hidden)]
-pub use crate::encode::Sealed;
 use crate::ring::{self, Emitted, HEADER, MAX, Producers, Rings, Turned};
 use crate::sys::{self, ErrnoKept};
 
@@ -84,35 +77,6 @@ pub fn set_reader(thread: i32) {
 
 fn mode() -> Mode {
     Mode::from_number(MODE.load(Ordering::Relaxed).into()).unwrap_or(Mode::Discard)
-}
-
-/// The name that an identifier is, without what makes it one.
-#[doc(hidden)]
-#[must_use]
-pub const fn unraw(identifier: &'static str) -> &'static str {
-    match identifier.as_bytes() {
-        [b'r', b'#', ..] => identifier.split_at(2).1,
-        _ => identifier,
-    }
-}
-
-/// The name of a field.
-///
-/// # Panics
-/// At compile time, if no trace can have it.
-#[doc(hidden)]
-#[must_use]
-pub const fn field_name(identifier: &'static str) -> &'static str {
-    let name = unraw(identifier);
-    assert!(name.is_ascii() && name.len() < 256, "the name of a field is ASCII, of at most 255 characters");
-    name
-}
-
-/// Has the compiler take a value for one of the type.
-#[doc(hidden)]
-#[inline(always)]
-pub fn typed<T>(value: T) -> T {
-    value
 }
 
 /// Records an event of this id, whose fields take `size` bytes and are written by `put`. Async-signal-safe if `put` is.

@@ -36,23 +36,23 @@ macro_rules! enumeration {
         }
 
         const _: () = {
-            const VALUES: &[($crate::emit::Text, i64)] = &[$({
+            const VALUES: &[($crate::expand::Text, i64)] = &[$({
                 let value: $integer = $value;
                 assert!(value as i128 == value as i64 as i128, "a trace holds values of `i64`");
-                ($crate::emit::Text::Borrowed($crate::emit::unraw(::core::stringify!($variant))), value as i64)
+                ($crate::expand::Text::Borrowed($crate::expand::unraw(::core::stringify!($variant))), value as i64)
             }),+];
 
             // SAFETY: the integer is written.
-            unsafe impl $crate::emit::Sealed for $name {}
+            unsafe impl $crate::expand::Sealed for $name {}
 
             impl $crate::Encode for $name {
-                const KIND: $crate::emit::Kind = $crate::emit::Kind::Enum($crate::emit::Enumeration {
+                const KIND: $crate::expand::Kind = $crate::expand::Kind::Enum($crate::expand::Enumeration {
                     size: {
                         assert!(::core::mem::size_of::<$integer>() <= 8, "a trace holds 64 bits at most");
                         ::core::mem::size_of::<$integer>() as u8
                     },
                     signed: <$integer>::MIN != 0,
-                    values: $crate::emit::Cow::Borrowed(VALUES),
+                    values: $crate::expand::Cow::Borrowed(VALUES),
                 });
 
                 #[inline(always)]

@@ -33,43 +33,58 @@
 //! [`event!`] may be used in signal handlers, before `main`, in destructors of thread-local values and in the child of a fork, which records into the
 //! rings of its parent. Sessions are for ordinary code. Where there are no restartable sequences an event takes the slow path of the ring, for some
 //! hundred nanoseconds.
-#![cfg(all(target_os = "linux", not(miri)))]
+//!
+//! Macros and sites are there on every system, so that programs need no `cfg`; what records is there on Linux.
 
-mod clock;
-mod consumer;
-mod context;
-mod control;
-#[doc(hidden)]
-pub mod emit;
 mod encode;
 mod enumeration;
-mod home;
-#[cfg(feature = "tracing")]
-mod layer;
-mod plan;
-mod program;
-mod registry;
 #[doc(hidden)]
-#[allow(missing_docs, reason = "for this workspace's tests")]
-pub mod ring;
-mod session;
+pub mod expand;
 mod site;
 mod span;
-mod stream;
-mod sys;
 
-pub use context::Context;
-pub use control::{Active, Program, Status, active, programs};
-pub use emit::Mode;
+#[doc(hidden)]
+#[cfg(all(target_os = "linux", not(miri)))]
+pub mod emit;
+#[doc(hidden)]
+#[allow(missing_docs, reason = "for this workspace's tests")]
+#[cfg(all(target_os = "linux", not(miri)))]
+pub mod ring;
+
 pub use encode::Encode;
-#[cfg(feature = "tracing")]
-pub use layer::{Layer, layer};
 pub use perseq_ctf::{Field, Level, Version};
-pub use plan::Programs;
-pub use program::listen;
-pub use session::{Builder, Session, SessionError};
 pub use site::{Site, sites};
 pub use span::Span;
-pub use stream::Summary;
-#[doc(hidden)]
-pub use stream::stream_of_words;
+
+/// What is there where rings are.
+macro_rules! on_linux {
+    ($($item:item)*) => { $(#[cfg(all(target_os = "linux", not(miri)))] $item)* };
+}
+
+on_linux! {
+    mod clock;
+    mod consumer;
+    mod context;
+    mod control;
+    mod home;
+    #[cfg(feature = "tracing")]
+    mod layer;
+    mod plan;
+    mod program;
+    mod registry;
+    mod session;
+    mod stream;
+    mod sys;
+
+    pub use context::Context;
+    pub use control::{Active, Program, Status, active, programs};
+    pub use emit::Mode;
+    #[cfg(feature = "tracing")]
+    pub use layer::{Layer, layer};
+    pub use plan::Programs;
+    pub use program::listen;
+    pub use session::{Builder, Session, SessionError};
+    pub use stream::Summary;
+    #[doc(hidden)]
+    pub use stream::stream_of_words;
+}

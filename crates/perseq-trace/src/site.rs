@@ -2,16 +2,13 @@
 //!
 //! Each is a `static`, which is registered when the program is loaded: so all that a program can record is known before it does.
 //!
-//! Invariant: sites are linked one behind the other, and never taken out: a library with sites must stay loaded, or at least its
-//! memory. `id` is 0 while a site is off.
+//! Invariant: sites are linked one before the other, and never taken out: a library with sites must stay loaded, or at least its
+//! memory. `next` is null until a site is registered. `id` is 0 while a site is off.
 
-use std::borrow::Cow;
 use std::ptr::{self, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use perseq_ctf::{EventType, Field, Level};
-
-use crate::program;
 
 /// A place that can record an event; made by [`event!`](crate::event).
 #[derive(Debug)]
@@ -26,7 +23,10 @@ pub struct Site {
     next: AtomicPtr<Site>,
 }
 
-static FIRST: AtomicPtr<Site> = AtomicPtr::new(null_mut());
+/// What is behind the last.
+const END: *mut Site = ptr::dangling_mut();
+
+static FIRST: AtomicPtr<Site> = AtomicPtr::new(END);
 
 impl Site {
     /// A site that is off.
@@ -52,16 +52,21 @@ impl Site {
 
     /// Lets sessions know of it. Called when the program, or the library, is loaded; once is enough.
     pub fn register(&'static self) {
-        let this = ptr::from_ref(self).cast_mut();
-        let mut end = &FIRST;
-        // There are only so many.
-        while let Err(other) = end.compare_exchange(null_mut(), this, Ordering::AcqRel, Ordering::Acquire)
-            && other != this
-        {
-            // SAFETY: what is linked is `'static`.
-            end = unsafe { &(*other).next };
+        if self.next.compare_exchange(null_mut(), END, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return;
         }
-        program::found(self);
+        let mut first = FIRST.load(Ordering::Relaxed);
+        loop {
+            self.next.store(first, Ordering::Relaxed);
+            let this = ptr::from_ref(self).cast_mut();
+            match FIRST.compare_exchange(first, this, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => break,
+                // There are only so many.
+                Err(newer) => first = newer,
+            }
+        }
+        #[cfg(all(target_os = "linux", not(miri)))]
+        crate::program::found(self);
     }
 
     /// The id of its events and how they are recorded, if they are: one load.
@@ -73,6 +78,7 @@ impl Site {
         }
     }
 
+    #[cfg(all(target_os = "linux", not(miri)))]
     pub(crate) fn set(&self, id: Option<u32>) {
         self.id.store(id.map_or(0, |id| id + 1), Ordering::Relaxed);
     }
@@ -89,19 +95,22 @@ impl Site {
         self.level
     }
 
-    pub(crate) fn event_type(&self) -> EventType {
+    /// The type of its events.
+    #[must_use]
+    pub fn event_type(&self) -> EventType {
         let mut event = EventType::new(self.provider, self.name, self.level, self.fields);
-        event.source = Some((Cow::Borrowed(self.source.0), self.source.1));
+        event.source = Some((self.source.0.into(), self.source.1));
         event
     }
 }
 
-/// All sites that were registered, in that order.
+/// All sites that were registered, the last first.
 pub fn sites() -> impl Iterator<Item = &'static Site> {
-    // SAFETY: what is linked is `'static`.
-    let get = |at: *mut Site| unsafe { at.as_ref() };
+    // SAFETY: what is linked before the end is `'static`, and was complete when it was linked.
+    let get = |at: *mut Site| if at == END { None } else { unsafe { at.as_ref() } };
+    // One that is linked leads on: nothing changes its `next`.
     std::iter::successors(get(FIRST.load(Ordering::Acquire)), move |site| {
-        get(site.next.load(Ordering::Acquire))
+        get(site.next.load(Ordering::Relaxed))
     })
 }
 
@@ -138,12 +147,12 @@ macro_rules! event {
 macro_rules! __site {
     ($site:ident, $level:ident, $provider:ident, $name:expr, $($field:ident : $type:ty),*) => {
         static $site: $crate::Site = $crate::Site::new(
-            $crate::emit::unraw(::core::stringify!($provider)),
-            $crate::emit::unraw($name),
+            $crate::expand::unraw(::core::stringify!($provider)),
+            $crate::expand::unraw($name),
             $crate::Level::$level,
             const {
                 &[$($crate::Field::new(
-                    $crate::emit::field_name(::core::stringify!($field)),
+                    $crate::expand::field_name(::core::stringify!($field)),
                     <$type as $crate::Encode>::KIND,
                 )),*]
             },
@@ -162,10 +171,10 @@ macro_rules! __record {
         match $site.enabled() {
             ::core::option::Option::None => false,
             ::core::option::Option::Some(id) => {
-                match ($($crate::emit::typed::<$type>($crate::__value!($field $(= $value)?)),)*) {
+                match ($($crate::expand::typed::<$type>($crate::__value!($field $(= $value)?)),)*) {
                     ($($field,)*) => {
                         let size = 0 $(+ $crate::Encode::size(&$field))*;
-                        $crate::emit::record(id, size, |at: *mut u8| {
+                        $crate::expand::record(id, size, |at: *mut u8| {
                             // SAFETY: there is room for the sizes of all fields.
                             $(let at = unsafe { $crate::Encode::put(&$field, at) };)*
                             let _ = at;
@@ -191,7 +200,7 @@ macro_rules! __value {
 }
 
 /// Registers a site when the object file is loaded that it is in.
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+#[cfg(all(target_os = "linux", not(miri)))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __at_load {
@@ -210,7 +219,7 @@ macro_rules! __at_load {
 }
 
 /// Elsewhere nothing is recorded.
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+#[cfg(not(all(target_os = "linux", not(miri))))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __at_load {

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::emit;
+use crate::expand;
 use crate::site::Site;
 
 /// Records `NAME_entry`, if that is on, and when the guard is dropped `NAME_exit`: Perfetto shows a slice.
@@ -60,7 +60,7 @@ impl Drop for Span {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(id) = self.exit.and_then(Site::enabled) {
-            emit::record(id, 0, |_| ());
+            expand::record(id, 0, |_| ());
         }
     }
 }

@@ -369,7 +369,7 @@ fn what_is_too_long_is_cut_off_at_a_letter_and_numbers_behind_it_are_whole() {
 }
 
 #[test]
-fn the_child_of_a_fork_records_what_its_parent_has_shown() {
+fn the_child_of_a_fork_records_what_its_parent_has_shown_and_more() {
     let mut traced = Traced::new("forked", "forked:*");
     let known = |number: u64| info!(target: "forked", number);
     let unknown = |text: &str| warn!(target: "forked", text);
@@ -384,7 +384,7 @@ fn the_child_of_a_fork_records_what_its_parent_has_shown() {
     recorded.wait();
     drop(child);
     unknown("of the parent");
-    let expected = ["number=1u", "number=2u", r#"text="of the parent""#];
+    let expected = ["number=1u", "number=2u", r#"text="of the child""#, r#"text="of the parent""#];
     assert_eq!(traced.events(), own(&expected.map(|fields| ("forked:event", fields))));
 }
 

@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, MemfdFlags, Mode, OFlags, SealFlags};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 
 use super::SharedError;
 use crate::cpu;
@@ -242,8 +242,12 @@ impl Map {
 
     /// Allocates memory from a byte of the slots on.
     pub(super) fn allocate(&self, file: &OwnedFd, at: u64, bytes: u64) -> Result<(), SharedError> {
-        let at = self.shape.header() as u64 + at;
-        fs::fallocate(file, fs::FallocateFlags::empty(), at, bytes).map_err(failed("fallocate(2)"))
+        let start = self.shape.header() as u64 + at;
+        fs::fallocate(file, fs::FallocateFlags::empty(), start, bytes).map_err(failed("fallocate(2)"))?;
+        let place = self.slots.as_ptr().wrapping_add(at as usize);
+        // SAFETY: a part of the mapping, of which nothing changes. Where the kernel cannot do it (before 5.14) pages come when they are touched.
+        let _ = unsafe { madvise(place.cast(), bytes as usize, Advice::LinuxPopulateWrite) };
+        Ok(())
     }
 
     /// Gives back memory from a byte of the slots on.

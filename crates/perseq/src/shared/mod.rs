@@ -202,7 +202,7 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
         NonNull::new(unsafe { &raw mut (*Self::slot(self.base, index)).value })
     }
 
-    /// Allocates the memory of the first bytes of an item now: where there is none left, it is better to know than to be killed by SIGBUS later.
+    /// Allocates the memory of the first bytes of an item now, and maps it: where there is none left, it is better to know than to be killed by SIGBUS later.
     ///
     /// # Errors
     /// [`SharedError::System`], with ENOSPC or ENOMEM if there is not so much.

@@ -12,7 +12,7 @@ use super::peer::unpinned;
 use super::tape;
 
 /// The bytes of the files at which that is done.
-const LENGTH: u64 = 16 << 20;
+const LENGTH: u64 = 256 << 20;
 
 /// Bytes of each CPU's ring, and the number of its sub-buffers: as the large ones of LTTng.
 const BUFFER: (usize, usize) = (16 << 20, 4);
@@ -56,10 +56,6 @@ impl Shared {
     pub fn start(&self) -> Result<(), String> {
         let mut state = self.state();
         if state.session.is_none() {
-            state.session = Some(unpinned(&self.cpus, begin)?);
-            self.cpus.iter().for_each(|&cpu| lap(cpu));
-            state.end();
-            state.before = Total::default();
             state.session = Some(unpinned(&self.cpus, begin)?);
         }
         Ok(())
@@ -109,16 +105,6 @@ fn begin() -> Result<Session, String> {
     let session =
         Session::builder(folder_of(process::id())).enable("perseq_bench:*").buffer(bytes, sub_buffers);
     session.start().map_err(|error| error.to_string())
-}
-
-/// Records as much as a ring holds, so that its memory is there afterwards: LTTng fills its own before it records.
-fn lap(cpu: u32) {
-    unpinned(&[cpu], || {
-        // Each takes a word for the time and one for the rest.
-        for _ in 0..BUFFER.0 / 16 {
-            perseq_trace::event!(perseq_bench::lap, number: u32 = 0);
-        }
-    });
 }
 
 /// What folders begin with, before the number of their process.
