@@ -117,7 +117,7 @@ pub fn sites() -> impl Iterator<Item = &'static Site> {
 /// Records an event, if that is on: a provider, a name, and fields of which each has a type.
 ///
 /// Off, it costs one load and a branch, and the values are not computed. On, it is one restartable sequence into the ring of the running CPU. It may be
-/// used in signal handlers, before `main`, and in destructors of thread-local values. The fields are put together on the stack, which takes 5 KiB there if they
+/// used in signal handlers, in constructors before `main`, and in destructors of thread-local values. The fields are put together on the stack, which takes 5 KiB there if they
 /// have more than 250 bytes, and 66 KiB if they have more than 4 KiB. `errno` is kept.
 ///
 /// ```
@@ -207,7 +207,8 @@ macro_rules! __at_load {
     ($site:ident) => {
         const _: () = {
             #[used]
-            #[unsafe(link_section = ".init_array")]
+            // Before constructors that have no number, so that they can record.
+            #[unsafe(link_section = ".init_array.00200")]
             static REGISTER: extern "C" fn() = {
                 extern "C" fn register() {
                     $site.register();
