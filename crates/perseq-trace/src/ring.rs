@@ -148,7 +148,14 @@ static NOBODYS: Nobodys = Nobodys(UnsafeCell::new([0; offset_of!(Ring, data) / 8
 
 /// Makes rings ready that nobody else has yet, with all the memory that they need.
 pub(crate) fn prepare(rings: &Rings, shape: Shape) -> Result<(), SharedError> {
+    // Memory is of the node it is first asked for on. A thread that was on a CPU stays near it for a while.
+    let nodes = std::fs::read_to_string("/sys/devices/system/node/online").unwrap_or_default();
+    let several = nodes.contains(['-', ',']);
     for cpu in 0..rings.slots() {
+        if several {
+            // Where this thread may not go, or nobody is, it does not matter.
+            let _ = perseq::fence::be_on(cpu);
+        }
         rings.allocate(cpu, offset_of!(Ring, data) + shape.size as usize)?;
         if let Some(mut ring) = rings.item(cpu) {
             // SAFETY: a slot of the mapping, which nobody else has.
