@@ -198,9 +198,15 @@ fn large_events_are_recorded_and_what_is_too_large_is_lost() {
         event!(large::event, number: u64 = 1, text: &str = &text, bytes: &[u8] = &bytes);
     }
     event!(large::twice, text: &str = &text, again: &str = &text);
+    let letters = "ä".repeat(40_000);
+    event!(large::letters, number: u64 = 1, text: &str = &letters);
     let summary = session.stop().unwrap();
-    assert_eq!((summary.events, summary.lost), (100, 1));
-    assert!(read(&folder.path).iter().all(|(_, number, fields)| *number == 1 && fields.len() > 65_535));
+    assert_eq!((summary.events, summary.lost), (101, 1));
+    let events = read(&folder.path);
+    assert!(events.iter().all(|(_, number, fields)| *number == 1 && fields.len() > 65_535));
+    // As many as fit whole.
+    let letters = format!("\"{}\"", "ä".repeat(65_535 / 2));
+    assert!(events.iter().any(|(_, _, fields)| fields.contains(&letters)), "cut in the middle of a letter");
 }
 
 static HANDLED: AtomicU32 = AtomicU32::new(0);
