@@ -203,7 +203,7 @@ macro_rules! __value {
     };
 }
 
-/// Registers a site when the object file is loaded that it is in.
+/// Registers a site when the object file is loaded that it is in: before the program joins a session, and before constructors without a priority.
 #[cfg(all(target_os = "linux", not(miri)))]
 #[doc(hidden)]
 #[macro_export]
@@ -211,7 +211,7 @@ macro_rules! __at_load {
     ($site:ident) => {
         const _: () = {
             #[used]
-            #[unsafe(link_section = ".init_array")]
+            #[unsafe(link_section = ".init_array.00500")]
             static REGISTER: extern "C" fn() = {
                 extern "C" fn register() {
                     $site.register();
