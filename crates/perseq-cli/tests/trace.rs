@@ -142,6 +142,8 @@ fn a_program_and_its_children_are_recorded_and_its_status_is_passed_on() {
     };
     let output = record(&["-o", "all"]);
     assert_eq!(output.status.code(), Some(7), "{output:?}");
+    let left = std::fs::read_dir(home.path.join("perseq/programs")).unwrap();
+    assert_eq!(left.count(), 0, "of programs that have ended");
     assert!(String::from_utf8_lossy(&output.stderr).contains("3 events in "), "{output:?}");
     let text = home.prints(&["print", "all"]);
     assert_eq!(lines(&text), 3);

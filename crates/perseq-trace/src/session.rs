@@ -379,6 +379,7 @@ impl Session {
                 let _ = fs::remove_dir_all(active.place());
                 drop(claim);
                 home::ring();
+                home::sweep();
                 result
             }
         };
