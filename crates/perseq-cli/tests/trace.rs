@@ -326,6 +326,13 @@ fn what_cannot_be_done_is_said() {
     assert!(home.fails(&["record", "--level", "loud", "--", "true"]).contains("emergency"));
     assert!(home.fails(&["record", "--buffer-size", "much", "--", "true"]).contains("buffer-size"));
     assert!(home.prints(&["record", "-o", "nothing", "--", "true"]).is_empty());
+    // Left by a recorder that was killed before it had begun.
+    let left = home.path.join("perseq/sessions/left");
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("rings"), "").unwrap();
+    assert!(home.fails(&["record", "-n", "left", "-o", "y", "true"]).contains("there is a session left"));
+    std::fs::File::open(&left).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    home.prints(&["record", "-n", "left", "-o", "y", "true"]);
     let trace = Path::new("nothing/cpu_0");
     std::fs::write(home.path.join(trace), "not a packet, but long enough to look like one: ".repeat(3))
         .unwrap();
