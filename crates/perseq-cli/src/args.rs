@@ -234,8 +234,8 @@ pub struct SnapshotArgs {
 #[cfg(target_os = "linux")]
 #[derive(Debug, clap::Args)]
 pub struct PrintArgs {
-    /// The folder of the trace
-    pub folder: PathBuf,
+    /// The folder of the trace; the last perseq-trace-TIME here, if it is not named
+    pub folder: Option<PathBuf>,
     /// How times are printed
     #[arg(long, value_enum, default_value_t = Times::Day)]
     pub time: Times,
@@ -248,8 +248,8 @@ pub struct PrintArgs {
 #[cfg(target_os = "linux")]
 #[derive(Debug, clap::Args)]
 pub struct ExportArgs {
-    /// The folder of the trace
-    pub folder: PathBuf,
+    /// The folder of the trace; the last perseq-trace-TIME here, if it is not named
+    pub folder: Option<PathBuf>,
     /// The file to write, instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,

@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         // Whoever read our output has seen enough: `perseq bench | head` is no failure.
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("perseq: {failure}");
+            output::say(&failure);
             failure.exit_code()
         }
     }

@@ -66,6 +66,11 @@ impl error::Error for Failure {
     }
 }
 
+/// Says something on standard error, if anybody listens there.
+pub fn say(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "perseq: {text}");
+}
+
 /// Writes `text` and a line break to standard output, at once.
 pub fn print(text: impl fmt::Display) -> Result<(), Failure> {
     let mut out = io::stdout().lock();

@@ -1,6 +1,7 @@
 //! `perseq trace` from the outside: what is recorded is printed, and what goes wrong is said.
 #![cfg(target_os = "linux")]
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -141,6 +142,8 @@ fn a_program_and_its_children_are_recorded_and_its_status_is_passed_on() {
     };
     let output = record(&["-o", "all"]);
     assert_eq!(output.status.code(), Some(7), "{output:?}");
+    let left = std::fs::read_dir(home.path.join("perseq/programs")).unwrap();
+    assert_eq!(left.count(), 0, "of programs that have ended");
     assert!(String::from_utf8_lossy(&output.stderr).contains("3 events in "), "{output:?}");
     let text = home.prints(&["print", "all"]);
     assert_eq!(lines(&text), 3);
@@ -240,12 +243,65 @@ fn what_runs_is_attached_to_and_controlled() {
     home.prints(&["recover", "again"]);
     assert!(lines(&home.prints(&["print", "again"])) > 0);
 
+    let mut nobody = home.command(&["attach", "-o", "nothing", "--pid", "1"]);
+    let mut nobody = Process(nobody.stderr(Stdio::piped()).spawn().unwrap());
+    assert!(eventually(Duration::from_secs(20), || home.path.join("nothing/metadata").exists()));
+    let mut said = std::io::BufReader::new(nobody.0.stderr.take().unwrap()).lines();
+    assert!(said.next().unwrap().unwrap().contains("process 1 does not listen"));
+    nobody.signal(libc::SIGINT);
+    assert!(nobody.0.wait().unwrap().success());
+
     let mut reader = home.start(&mut home.command(&["attach", "-o", "last", "--wait"]));
     assert!(eventually(Duration::from_secs(20), is_recorded));
     std::thread::sleep(Duration::from_millis(100));
     reader.signal(libc::SIGINT);
     assert!(reader.0.wait().unwrap().success());
     assert!(lines(&home.prints(&["print", "last"])) > 0);
+}
+
+/// Whether there is no session any more.
+fn is_over(home: &Home) -> bool {
+    std::fs::read_dir(home.path.join("perseq/sessions")).unwrap().count() == 0
+}
+
+#[test]
+fn a_signal_to_the_recorder_ends_the_program_and_then_the_session() {
+    let home = Home::new("signals");
+    for (signal, folder) in [(libc::SIGTERM, "term"), (libc::SIGHUP, "hup")] {
+        let [path, arguments @ ..] = program();
+        let mut record = home.command(&["record", "-o", folder, &path]);
+        let mut recorder = home.start(record.args(arguments).env(PROGRAM, "endless"));
+        let is_recorded = || home.prints(&["list"]).contains("  records ");
+        assert!(eventually(Duration::from_secs(20), is_recorded));
+        std::thread::sleep(Duration::from_millis(100));
+        recorder.signal(signal);
+        assert_eq!(recorder.0.wait().unwrap().code(), Some(128 + signal));
+        assert!(lines(&home.prints(&["print", folder])) > 0);
+        assert!(is_over(&home));
+    }
+}
+
+#[test]
+fn a_folder_need_not_be_named() {
+    let home = Home::new("unnamed");
+    assert!(home.fails(&["print"]).contains("perseq-trace-TIME"));
+    let mut together: Vec<_> = (0..4).map(|_| home.start(&mut home.command(&["record", "true"]))).collect();
+    assert!(together.iter_mut().all(|record| record.0.wait().unwrap().success()));
+    assert_eq!(home.prints(&["print"]), "");
+    let program = program();
+    let arguments: Vec<_> = ["record"].into_iter().chain(program.iter().map(String::as_str)).collect();
+    assert!(home.command(&arguments).env(PROGRAM, "child").output().unwrap().status.success());
+    assert_eq!(lines(&home.prints(&["print"])), 2);
+    assert!(home.prints(&["export"]).contains("of the child"));
+}
+
+#[test]
+fn who_records_need_not_be_heard() {
+    let home = Home::new("unheard");
+    let (reader, unheard) = std::io::pipe().unwrap();
+    drop(reader);
+    let record = home.command(&["record", "-o", "trace", "true"]).stderr(unheard).status().unwrap();
+    assert_eq!(record.code(), Some(0));
 }
 
 /// A name that was not used.
@@ -262,6 +318,7 @@ fn what_cannot_be_done_is_said() {
     assert!(home.fails(&["stop", "a/../b"]).contains("is no name of a session"));
     assert!(home.fails(&["print", "nothing"]).contains("nothing"));
     assert!(home.fails(&["record", "-o", "x", "--", "no-such-program"]).contains("no-such-program"));
+    assert!(!home.path.join("x").exists(), "it could not be said again");
     assert!(home.fails(&["record", "-o", "/proc/x", "--", "true"]).contains("/proc/x"));
     assert!(
         home.fails(&["record", "--context", "cpu", "--", "true"]).contains("none of pid, tid and procname")
@@ -269,6 +326,13 @@ fn what_cannot_be_done_is_said() {
     assert!(home.fails(&["record", "--level", "loud", "--", "true"]).contains("emergency"));
     assert!(home.fails(&["record", "--buffer-size", "much", "--", "true"]).contains("buffer-size"));
     assert!(home.prints(&["record", "-o", "nothing", "--", "true"]).is_empty());
+    // Left by a recorder that was killed before it had begun.
+    let left = home.path.join("perseq/sessions/left");
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("rings"), "").unwrap();
+    assert!(home.fails(&["record", "-n", "left", "-o", "y", "true"]).contains("there is a session left"));
+    std::fs::File::open(&left).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    home.prints(&["record", "-n", "left", "-o", "y", "true"]);
     let trace = Path::new("nothing/cpu_0");
     std::fs::write(home.path.join(trace), "not a packet, but long enough to look like one: ".repeat(3))
         .unwrap();

@@ -237,6 +237,22 @@ impl Claim {
     }
 }
 
+/// How long a session may be made before somebody claims it.
+const UNCLAIMED: Duration = Duration::from_secs(1);
+
+/// Removes what is left of programs that are gone, and of sessions that were not complete when who made them was killed: nobody can go on with these.
+pub(crate) fn sweep() {
+    home::sweep();
+    let Some(entries) = home::sessions().ok().and_then(|folder| fs::read_dir(folder).ok()) else { return };
+    for place in entries.flatten().map(|entry| entry.path()) {
+        let made = fs::metadata(&place).and_then(|folder| folder.modified());
+        let is_old = made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > UNCLAIMED));
+        if is_old && !place.join(PLAN).exists() && consumer(&place).is_none() {
+            let _ = fs::remove_dir_all(&place);
+        }
+    }
+}
+
 /// The process that reads the rings of a session, if it lives.
 fn consumer(place: &Path) -> Option<u32> {
     let text = fs::read_to_string(place.join(CONSUMER)).ok()?;

@@ -2,7 +2,7 @@
 
 use perseq_ctf::Kind;
 
-/// The longest text or bytes; what is longer is cut off.
+/// The longest text or bytes; what is longer is cut off, a text before the letter that does not fit.
 const LONGEST: usize = u16::MAX as usize;
 
 /// What keeps others from implementing [`Encode`].
@@ -87,13 +87,22 @@ impl Encode for str {
 
     #[inline]
     fn size(&self) -> usize {
-        self.as_bytes().size()
+        cut(self).size()
     }
 
     #[inline]
     unsafe fn put(&self, at: *mut u8) -> *mut u8 {
         // SAFETY: the caller's promise.
-        unsafe { self.as_bytes().put(at) }
+        unsafe { cut(self).put(at) }
+    }
+}
+
+#[inline]
+fn cut(text: &str) -> &[u8] {
+    if text.len() <= LONGEST {
+        text.as_bytes()
+    } else {
+        &text.as_bytes()[..text.floor_char_boundary(LONGEST)]
     }
 }
 

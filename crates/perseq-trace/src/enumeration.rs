@@ -36,10 +36,10 @@ macro_rules! enumeration {
         }
 
         const _: () = {
-            const VALUES: &[($crate::expand::Text, i64)] = &[$({
-                let value: $integer = $value;
-                assert!(value as i128 == value as i64 as i128, "a trace holds values of `i64`");
-                ($crate::expand::Text::Borrowed($crate::expand::unraw(::core::stringify!($variant))), value as i64)
+            const __PERSEQ_VALUES: &[($crate::expand::Text, i64)] = &[$({
+                let __perseq_value: $integer = $value;
+                ::core::assert!(__perseq_value as i128 == __perseq_value as i64 as i128, "a trace holds values of `i64`");
+                ($crate::expand::Text::Borrowed($crate::expand::name(::core::stringify!($variant))), __perseq_value as i64)
             }),+];
 
             // SAFETY: the integer is written.
@@ -48,11 +48,11 @@ macro_rules! enumeration {
             impl $crate::Encode for $name {
                 const KIND: $crate::expand::Kind = $crate::expand::Kind::Enum($crate::expand::Enumeration {
                     size: {
-                        assert!(::core::mem::size_of::<$integer>() <= 8, "a trace holds 64 bits at most");
+                        ::core::assert!(::core::mem::size_of::<$integer>() <= 8, "a trace holds 64 bits at most");
                         ::core::mem::size_of::<$integer>() as u8
                     },
                     signed: <$integer>::MIN != 0,
-                    values: $crate::expand::Cow::Borrowed(VALUES),
+                    values: $crate::expand::Cow::Borrowed(__PERSEQ_VALUES),
                 });
 
                 #[inline(always)]
@@ -61,11 +61,11 @@ macro_rules! enumeration {
                 }
 
                 #[inline(always)]
-                unsafe fn put(&self, at: *mut u8) -> *mut u8 {
+                unsafe fn put(&self, __perseq_at: *mut u8) -> *mut u8 {
                     // SAFETY: it is represented by that integer.
-                    let value = unsafe { ::core::ptr::from_ref(self).cast::<$integer>().read() };
+                    let __perseq_value = unsafe { ::core::ptr::from_ref(self).cast::<$integer>().read() };
                     // SAFETY: the caller's promise.
-                    unsafe { $crate::Encode::put(&value, at) }
+                    unsafe { $crate::Encode::put(&__perseq_value, __perseq_at) }
                 }
             }
         };

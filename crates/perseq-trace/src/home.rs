@@ -43,6 +43,18 @@ pub(crate) fn programs() -> Result<PathBuf, SessionError> {
     private(home()?.join("programs"))
 }
 
+/// Removes what programs have said that are gone: they do not do it themselves, however they ended.
+pub(crate) fn sweep() {
+    let Some(entries) = programs().ok().and_then(|folder| fs::read_dir(folder).ok()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.split('.').next()?.parse().ok());
+        if process.is_some_and(|process| sys::started(process).is_none()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn home() -> Result<PathBuf, SessionError> {
     let own = std::env::var_os("XDG_RUNTIME_DIR")
         .map(PathBuf::from)

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use perseq::fork::held_off;
@@ -96,8 +96,6 @@ pub(crate) fn look() {
 
 /// A site was registered: it may be one to be recorded.
 pub(crate) fn found(site: &'static Site) {
-    static STARTED: Once = Once::new();
-    STARTED.call_once(started);
     with(|program| {
         if let Some(joined) = &mut program.joined {
             let turned = joined.turn([site]);
@@ -106,8 +104,13 @@ pub(crate) fn found(site: &'static Site) {
     });
 }
 
+/// Calls [`started`] after the sites that are loaded with this crate were registered, so that the types of all are added at once.
+#[used]
+#[unsafe(link_section = ".init_array.00501")]
+static STARTED: extern "C" fn() = started;
+
 /// The program was loaded: does what the environment asks for.
-fn started() {
+extern "C" fn started() {
     let Some(value) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && !sys::is_privileged())
     else {
         return;

@@ -17,7 +17,7 @@ use wildmatch::WildMatch;
 use crate::clock::Source;
 use crate::consumer::{self, Consumer};
 use crate::context::Context;
-use crate::control::{Active, Claim};
+use crate::control::{self, Active, Claim};
 use crate::emit::{self, Mode};
 use crate::home::{self, RINGS, STOP};
 use crate::plan::{Plan, Programs, Rule, Shape};
@@ -208,6 +208,7 @@ impl Builder {
             programs: self.programs.clone(),
             rules: self.rules(),
         };
+        control::sweep();
         // Whoever makes this folder has the name.
         match fs::DirBuilder::new().mode(0o700).create(&place) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -223,11 +224,11 @@ impl Builder {
     }
 
     fn start_in(&self, place: &Path, plan: Plan, inside: bool) -> Result<Session, SessionError> {
+        let claim = Claim::take(place)?;
         let path = sys::c_path(&place.join(RINGS))?;
         let rings = Rings::create(&path, MEMBERS).map_err(SessionError::Rings)?;
         ring::prepare(&rings, plan.shape).map_err(SessionError::Rings)?;
         let rings: &'static Rings = Box::leak(Box::new(rings));
-        let claim = Claim::take(place)?;
         let mut types = TraceType::new(unique(), plan.clock.describe());
         types.environment = environment(inside);
         types.context = plan.context.iter().map(|context| context.field()).collect();
@@ -379,6 +380,7 @@ impl Session {
                 let _ = fs::remove_dir_all(active.place());
                 drop(claim);
                 home::ring();
+                control::sweep();
                 result
             }
         };

@@ -129,15 +129,22 @@ pub fn sites() -> impl Iterator<Item = &'static Site> {
 /// # let _ = (path, size);
 /// ```
 ///
-/// The types are those of [`Encode`](crate::Encode). A name is an identifier, of ASCII if it is that of a field; `r#type` is `type` in the trace.
+/// The types are those of [`Encode`](crate::Encode). A name is an identifier, of ASCII if it is that of a field; `r#type` is `type` in the trace. Fields that
+/// no trace can have together are a compile error:
+///
+/// ```compile_fail,E0080
+/// perseq_trace::event!(files::opened, size: u64 = 1, _size: u64 = 2);
+/// ```
+///
+/// An event whose fields take more than 64 KiB (and 256 bytes) is lost, and counted as such.
 #[macro_export]
 macro_rules! event {
     ($provider:ident :: $name:ident $($fields:tt)*) => {
         $crate::event!(Info, $provider::$name $($fields)*)
     };
     ($level:ident, $provider:ident :: $name:ident $(, $field:ident : $type:ty $(= $value:expr)?)* $(,)?) => {{
-        $crate::__site!(SITE, $level, $provider, ::core::stringify!($name), $($field: $type),*);
-        $crate::__record!(SITE, $($field: $type $(= $value)?),*);
+        $crate::__site!(__PERSEQ_SITE, $level, $provider, ::core::stringify!($name), $($field: $type),*);
+        $crate::__record!(__PERSEQ_SITE, $($field: $type $(= $value)?),*);
     }};
 }
 
@@ -147,8 +154,8 @@ macro_rules! event {
 macro_rules! __site {
     ($site:ident, $level:ident, $provider:ident, $name:expr, $($field:ident : $type:ty),*) => {
         static $site: $crate::Site = $crate::Site::new(
-            $crate::expand::unraw(::core::stringify!($provider)),
-            $crate::expand::unraw($name),
+            $crate::expand::name(::core::stringify!($provider)),
+            $crate::expand::name($name),
             $crate::Level::$level,
             const {
                 &[$($crate::Field::new(
@@ -159,28 +166,25 @@ macro_rules! __site {
             ::core::file!(),
             ::core::line!(),
         );
+        const _: () = ::core::assert!(
+            $crate::expand::differ(&[$($crate::expand::field_name(::core::stringify!($field))),*]),
+            "two fields have one name, or differ only by an underscore before it",
+        );
         $crate::__at_load!($site);
     };
 }
 
-/// Records an event of a site, if that is on, which it says. All values are computed before one of the fields is in scope.
+/// Records an event of a site, if that is on, which it says. It binds no name that a constant could have.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __record {
     ($site:ident, $($field:ident : $type:ty $(= $value:expr)?),*) => {
         match $site.enabled() {
             ::core::option::Option::None => false,
-            ::core::option::Option::Some(id) => {
-                match ($($crate::expand::typed::<$type>($crate::__value!($field $(= $value)?)),)*) {
-                    ($($field,)*) => {
-                        let size = 0 $(+ $crate::Encode::size(&$field))*;
-                        $crate::expand::record(id, size, |at: *mut u8| {
-                            // SAFETY: there is room for the sizes of all fields.
-                            $(let at = unsafe { $crate::Encode::put(&$field, at) };)*
-                            let _ = at;
-                        });
-                    }
-                }
+            ::core::option::Option::Some(__perseq_id) => {
+                $crate::expand::Values::of(__perseq_id)
+                    $(.and::<$type>($crate::__value!($field $(= $value)?)))*
+                    .record();
                 true
             }
         }
@@ -199,7 +203,7 @@ macro_rules! __value {
     };
 }
 
-/// Registers a site when the object file is loaded that it is in.
+/// Registers a site when the object file is loaded that it is in: before the program joins a session, and before constructors without a priority.
 #[cfg(all(target_os = "linux", not(miri)))]
 #[doc(hidden)]
 #[macro_export]
@@ -208,7 +212,7 @@ macro_rules! __at_load {
         const _: () = {
             #[used]
             // Before constructors that have no number, so that they can record.
-            #[unsafe(link_section = ".init_array.00200")]
+            #[unsafe(link_section = ".init_array.00500")]
             static REGISTER: extern "C" fn() = {
                 extern "C" fn register() {
                     $site.register();

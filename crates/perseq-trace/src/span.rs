@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use crate::expand;
+use crate::expand::Values;
 use crate::site::Site;
 
 /// Records `NAME_entry`, if that is on, and when the guard is dropped `NAME_exit`: Perfetto shows a slice.
@@ -31,10 +31,10 @@ macro_rules! span {
     };
     ($level:ident, $provider:ident :: $name:ident $(, $field:ident : $type:ty $(= $value:expr)?)* $(,)?) => {{
         $crate::__site!(
-            ENTRY, $level, $provider, ::core::concat!(::core::stringify!($name), "_entry"), $($field: $type),*
+            __PERSEQ_ENTRY, $level, $provider, ::core::concat!(::core::stringify!($name), "_entry"), $($field: $type),*
         );
-        $crate::__site!(EXIT, $level, $provider, ::core::concat!(::core::stringify!($name), "_exit"),);
-        $crate::Span::entered($crate::__record!(ENTRY, $($field: $type $(= $value)?),*), &EXIT)
+        $crate::__site!(__PERSEQ_EXIT, $level, $provider, ::core::concat!(::core::stringify!($name), "_exit"),);
+        $crate::Span::entered($crate::__record!(__PERSEQ_ENTRY, $($field: $type $(= $value)?),*), &__PERSEQ_EXIT)
     }};
 }
 
@@ -60,7 +60,7 @@ impl Drop for Span {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(id) = self.exit.and_then(Site::enabled) {
-            expand::record(id, 0, |_| ());
+            Values::of(id).record();
         }
     }
 }

@@ -252,6 +252,34 @@ fn a_reader_that_is_killed_is_replaced_and_nothing_is_lost_or_twice() {
     }
 }
 
+/// What the process runs before `main`, in the role that is for that.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn() = constructor;
+
+extern "C" fn constructor() {
+    if role().as_deref() == Some("constructor") {
+        event!(before::main, number: u32 = 7);
+    }
+}
+
+#[test]
+fn what_is_recorded_before_main_is_in_the_session_that_the_program_was_started_for() {
+    const NAME: &str = "what_is_recorded_before_main_is_in_the_session_that_the_program_was_started_for";
+    if role().is_some() {
+        return;
+    }
+    let place = Place::new("before");
+    let session = Session::builder(place.trace()).name(&place.name).programs(Programs::Started);
+    let session = session.mode(Mode::Block).start().unwrap();
+    let mut started =
+        Role::start(NAME, "constructor", &[("PERSEQ_TRACE", session.place().to_str().unwrap())]);
+    assert!(eventually(Duration::from_secs(20), || started.ended()));
+    assert_eq!(session.stop().unwrap().events, 1);
+    let types = Trace::open(place.trace()).unwrap().types().events.clone();
+    assert!(types.iter().any(|event| event.full_name().to_string() == "before:main"), "{types:?}");
+}
+
 #[test]
 fn programs_are_told_apart_by_the_context() {
     const NAME: &str = "programs_are_told_apart_by_the_context";

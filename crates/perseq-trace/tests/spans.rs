@@ -147,3 +147,54 @@ fn fields_may_have_the_names_of_keywords_and_of_variables_around_them() {
     let expected = [("names:type", fields), ("names:temporary", "text=Str(\"text!\")")];
     assert_eq!(read(&folder.0), expected.map(|(name, fields)| (name.to_owned(), fields.to_owned())));
 }
+
+/// Where everything around a macro has the names of what is in it, and nothing else can be seen.
+#[allow(non_upper_case_globals, unused_macros, reason = "so that they are in the way")]
+mod in_the_way {
+    #![no_implicit_prelude]
+
+    macro_rules! assert {
+        ($($all:tt)*) => {
+            ::std::compile_error!("another")
+        };
+    }
+
+    pub const SITE: u32 = 1;
+    pub const ENTRY: u32 = 2;
+    pub const EXIT: u32 = 3;
+    pub const VALUES: u32 = 4;
+    pub const size: u32 = 5;
+    pub const at: u32 = 6;
+    pub const id: u32 = 7;
+    pub const value: u32 = 8;
+
+    ::perseq_trace::enumeration! {
+        pub enum State: u32 {
+            First = value,
+            Second = VALUES,
+        }
+    }
+
+    pub fn record() {
+        ::perseq_trace::event!(way::event, site: u32 = SITE, size: u32, at: u32, id: u32 = id, value: State = State::First);
+        let _span = ::perseq_trace::span!(way::span, entry: u32 = ENTRY, exit: u32 = EXIT);
+    }
+}
+
+#[test]
+fn constants_of_any_name_are_not_in_the_way() {
+    let folder = Folder::new("way");
+    let session = Session::builder(&folder.0).enable("way:*").start().unwrap();
+    in_the_way::record();
+    let _ = in_the_way::State::Second;
+    session.stop().unwrap();
+    let expected = [
+        (
+            "way:event",
+            "site=Unsigned(1) size=Unsigned(5) at=Unsigned(6) id=Unsigned(7) value=Enum(8, Some(\"First\"))",
+        ),
+        ("way:span_entry", "entry=Unsigned(2) exit=Unsigned(3)"),
+        ("way:span_exit", ""),
+    ];
+    assert_eq!(read(&folder.0), expected.map(|(name, fields)| (name.to_owned(), fields.to_owned())));
+}

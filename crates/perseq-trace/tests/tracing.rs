@@ -12,7 +12,7 @@ use std::time::Duration;
 use perseq_ctf::chrome::{by_suffix, export};
 use perseq_ctf::{Level, Trace, payload::Value};
 use perseq_tests::forked::{Forked, Signal, sleep};
-use perseq_tests::limit::Limit;
+use perseq_tests::limit::{Limit, eventually};
 use perseq_tests::skip::skip;
 use perseq_trace::{Mode, Session, sites};
 use tracing::{debug, error, event, field, info, info_span, trace, warn, warn_span};
@@ -408,4 +408,26 @@ fn many_threads_meet_at_callsites_that_are_new() {
     assert_eq!(traced.events().len(), 8 * 400);
     // Two combinations of the first, one of the second: no thread has made one of its own.
     assert_eq!(sites().filter(|site| site.full_name() == "threads:event").count(), 3);
+}
+
+#[test]
+fn a_fork_while_something_is_added_leaves_its_child_able_to_add() {
+    let _traced = Traced::new("adding", "adding*");
+    let over = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..4000 {
+                if over.load(Ordering::Relaxed) == 1 {
+                    break;
+                }
+                log::info!(target: &format!("adding {number}"), "");
+            }
+        });
+        for number in 0..100 {
+            let child = Forked::new(|| log::info!(target: &format!("adding of child {number}"), ""));
+            let ended = eventually(Duration::from_secs(10), || !child.is_running());
+            over.store((!ended || number == 99).into(), Ordering::Relaxed);
+            assert!(ended, "the child waits for a thread that it does not have");
+        }
+    });
 }

@@ -1,20 +1,21 @@
 //! What reads rings.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use perseq_trace::{Builder, Mode, Programs, Session, Summary, Version};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::{flag, low_level};
 
-use super::{failed, session};
+use super::{UNNAMED, failed, session};
 use crate::args::{AttachArgs, RecordArgs, RecordingArgs, SessionArgs, SnapshotArgs};
-use crate::output::Failure;
+use crate::output::{Failure, say};
 
 /// How often a session is looked at.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -40,14 +41,15 @@ fn builder(options: &RecordingArgs, programs: Programs) -> Builder {
     }
 }
 
-/// A folder for a trace that has no name.
+/// A folder for a trace that has no name. The last that was made has the greatest.
 fn unnamed() -> PathBuf {
-    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    format!("perseq-trace-{}", now.trim_end_matches('Z').replace(':', "-")).into()
+    // So exactly that two that are made at once differ.
+    let now = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+    format!("{UNNAMED}{}", now.trim_end_matches('Z').replace(':', "-")).into()
 }
 
 /// Says what has become of a session.
-fn report(folder: &std::path::Path, summary: Summary) {
+fn report(folder: &Path, summary: Summary) {
     let Summary { events, lost, damaged, .. } = summary;
     let mut text = format!("{events} events in {}", folder.display());
     if lost > 0 {
@@ -56,24 +58,70 @@ fn report(folder: &std::path::Path, summary: Summary) {
     if damaged > 0 {
         text += &format!("; {damaged} damaged parts of rings were left out");
     }
-    eprintln!("perseq: {text}");
+    say(text);
 }
 
 /// `perseq trace record`.
 pub fn record(options: &RecordArgs) -> Result<ExitCode, Failure> {
-    // Of signals from the terminal the program hears too, and ends by them or not.
-    let heard = Arc::new(AtomicBool::new(false));
-    hear(&heard, &[SIGINT, SIGQUIT])?;
+    let recorded = Arc::new(Recorded::default());
+    recorded.hear()?;
+    let was_there = options.recording.output.as_ref().is_some_and(|folder| folder.exists());
     let recording = builder(&options.recording, Programs::Started).start().map_err(failed)?;
-    let Some((program, arguments)) = options.command.split_first() else { return Ok(ExitCode::SUCCESS) };
-    let child = Command::new(program).args(arguments).env("PERSEQ_TRACE", recording.place()).spawn();
-    let mut child = child.map_err(|error| Failure::Input { path: program.into(), error: error.into() })?;
-    let status = child.wait().map_err(|error| Failure::Session(error.into()))?;
     let folder = recording.folder().to_path_buf();
-    let summary = recording.stop().map_err(failed)?;
-    report(&folder, summary);
-    let code = status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1);
+    let code = recorded.run(&options.command, recording.place());
+    let summary = recording.stop().map_err(failed);
+    if code.is_err() && !was_there {
+        // So that the same can be said again, with the right program.
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+    let code = code?;
+    report(&folder, summary?);
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// What handlers of signals know of the program that is recorded: it ends by them or not, and the session after it.
+#[derive(Debug, Default)]
+struct Recorded {
+    /// 0 while it does not run.
+    process: AtomicI32,
+    /// The last signal that came; 0 if there was none.
+    heard: AtomicI32,
+}
+
+impl Recorded {
+    /// Runs it in a session, unless it was to end before it began; the exit status that is to be passed on.
+    fn run(&self, command: &[OsString], session: &Path) -> Result<i32, Failure> {
+        let heard = self.heard.load(Ordering::Relaxed);
+        let Some((program, arguments)) = command.split_first().filter(|_| heard == 0) else {
+            return Ok(128 + heard);
+        };
+        let child = Command::new(program).args(arguments).env("PERSEQ_TRACE", session).spawn();
+        let mut child =
+            child.map_err(|error| Failure::Input { path: program.into(), error: error.into() })?;
+        self.process.store(child.id().cast_signed(), Ordering::Relaxed);
+        let status = child.wait().map_err(|error| Failure::Session(error.into()))?;
+        self.process.store(0, Ordering::Relaxed);
+        Ok(status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1))
+    }
+
+    /// Has signals go to the program. Of those from the terminal it hears by itself.
+    fn hear(self: &Arc<Self>) -> Result<(), Failure> {
+        for signal in [SIGINT, SIGQUIT, SIGTERM, SIGHUP] {
+            let (recorded, is_handed_on) = (Arc::clone(self), [SIGTERM, SIGHUP].contains(&signal));
+            let handler = move || {
+                recorded.heard.store(signal, Ordering::Relaxed);
+                let process = recorded.process.load(Ordering::Relaxed);
+                if process > 0 && is_handed_on {
+                    // SAFETY: no memory is accessed.
+                    unsafe { libc::kill(process, signal) };
+                }
+            };
+            // SAFETY: what it does may be done in handlers: it accesses atomics, and makes a system call.
+            let registered = unsafe { low_level::register(signal, handler) };
+            registered.map_err(|error| Failure::Session(error.into()))?;
+        }
+        Ok(())
+    }
 }
 
 /// `perseq trace attach`.
@@ -82,7 +130,16 @@ pub fn attach(options: &AttachArgs) -> Result<(), Failure> {
         [] => Programs::Listening,
         some => Programs::Of(some.to_vec()),
     };
-    until_told(|| builder(&options.recording, programs).start().map_err(failed))
+    until_told(|| {
+        let session = builder(&options.recording, programs).start().map_err(failed)?;
+        let listening = perseq_trace::programs().map_err(failed)?;
+        for process in &options.pid {
+            if !listening.iter().any(|program| program.process == *process) {
+                say(format_args!("process {process} does not listen, or not yet: see perseq trace list"));
+            }
+        }
+        Ok(session)
+    })
 }
 
 /// `perseq trace resume`.
@@ -95,7 +152,7 @@ fn until_told(start: impl FnOnce() -> Result<Session, Failure>) -> Result<(), Fa
     let told = Arc::new(AtomicBool::new(false));
     hear(&told, &[SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
     let session = start()?;
-    eprintln!("perseq: session {} records to {}", session.active().name(), session.folder().display());
+    say(format_args!("session {} records to {}", session.active().name(), session.folder().display()));
     while !told.load(Ordering::Relaxed) && !session.is_over() {
         std::thread::sleep(INTERVAL);
     }

@@ -18,6 +18,9 @@ use perseq_trace::{Active, SessionError, active};
 use crate::args::TraceCommand;
 use crate::output::Failure;
 
+/// How the names of folders begin for which none was given.
+const UNNAMED: &str = "perseq-trace-";
+
 /// Does what a subcommand says.
 pub fn run(command: &TraceCommand) -> Result<ExitCode, Failure> {
     let done = match command {

@@ -1,18 +1,32 @@
 //! What reads traces.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use perseq_ctf::print::{Printer, Time};
 use perseq_ctf::{Trace, chrome};
 use wildmatch::WildMatch;
 
+use super::UNNAMED;
 use crate::args::{ExportArgs, PrintArgs, Times};
 use crate::output::Failure;
 
-fn open(folder: &Path) -> Result<Trace, Failure> {
-    Trace::open(folder).map_err(|error| Failure::Session(error.into()))
+/// The trace in a folder, or the last here for which none was named.
+fn open(folder: Option<&Path>) -> Result<Trace, Failure> {
+    let last = || {
+        let names = fs::read_dir(".").into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names
+            .filter(|name| {
+                let time = name.to_str().and_then(|name| name.strip_prefix(UNNAMED));
+                time.is_some_and(|time| time.starts_with(|first: char| first.is_ascii_digit()))
+            })
+            .max()
+    };
+    let Some(folder) = folder.map(Path::to_path_buf).or_else(|| last().map(PathBuf::from)) else {
+        return Err(Failure::Session(format!("there is no folder {UNNAMED}TIME here: name one").into()));
+    };
+    Trace::open(&folder).map_err(|error| Failure::Session(error.into()))
 }
 
 /// What cannot be read is said, and the rest is read.
@@ -26,7 +40,7 @@ fn damaged(errors: &[perseq_ctf::Error]) -> Result<(), Failure> {
 
 /// `perseq trace print`.
 pub fn print(options: &PrintArgs) -> Result<(), Failure> {
-    let trace = open(&options.folder)?;
+    let trace = open(options.folder.as_deref())?;
     let globs: Vec<_> = options.event.iter().map(|glob| WildMatch::new(glob)).collect();
     let mut printer = Printer::new(match options.time {
         Times::Day => Time::Day,
@@ -61,7 +75,7 @@ pub fn print(options: &PrintArgs) -> Result<(), Failure> {
 
 /// `perseq trace export`.
 pub fn export(options: &ExportArgs) -> Result<(), Failure> {
-    let trace = open(&options.folder)?;
+    let trace = open(options.folder.as_deref())?;
     let events = trace.events().map_err(|error| Failure::Session(error.into()))?;
     let errors = match &options.output {
         None => chrome::export(events, chrome::by_suffix, BufWriter::new(io::stdout().lock()))

@@ -8,8 +8,9 @@
 
 use std::ptr::{self, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
+use perseq::fork::held_off;
 use tracing_core::Metadata;
 
 use super::names;
@@ -21,10 +22,13 @@ const CHAINS: usize = 1 << 12;
 
 static TABLE: [AtomicPtr<Callsite>; CHAINS] = [const { AtomicPtr::new(null_mut()) }; CHAINS];
 
-/// Held where something is added to what is known.
-pub(super) fn adding() -> MutexGuard<'static, ()> {
+/// Adds something to what is known, while nobody else does. A fork waits for it, so that its child can add something too.
+pub(super) fn adding<R>(add: impl FnOnce() -> R) -> R {
     static ADDING: Mutex<()> = Mutex::new(());
-    ADDING.lock().unwrap_or_else(PoisonError::into_inner)
+    held_off(|| {
+        let _adding = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
+        add()
+    })
 }
 
 /// A callsite.
@@ -88,15 +92,16 @@ impl Callsite {
     #[cold]
     #[inline(never)]
     fn add(chain: &AtomicPtr<Self>, metadata: &'static Metadata<'static>) -> &'static Self {
-        let _adding = adding();
-        let end = match Self::find(chain, metadata) {
-            Ok(known) => return known,
-            Err(end) => end,
-        };
-        let sites = Sites::new(metadata);
-        let new = Box::leak(Box::new(Self { metadata, sites, next: AtomicPtr::new(null_mut()) }));
-        end.store(new, Ordering::Release);
-        new
+        adding(|| {
+            let end = match Self::find(chain, metadata) {
+                Ok(known) => return known,
+                Err(end) => end,
+            };
+            let sites = Sites::new(metadata);
+            let new = Box::leak(Box::new(Self { metadata, sites, next: AtomicPtr::new(null_mut()) }));
+            end.store(new, Ordering::Release);
+            new
+        })
     }
 }
 

@@ -125,7 +125,7 @@ impl Target {
 
     #[cold]
     fn add(chain: &AtomicPtr<Self>, level: Level, target: &str) -> &'static Shapes {
-        let _adding = adding();
+        adding(|| {
         let end = match Self::find(chain, level, target) {
             Ok(known) => return &known.shapes,
             Err(end) => end,
@@ -147,5 +147,6 @@ impl Target {
         end.store(new, Ordering::Release);
         // SAFETY: leaked.
         unsafe { &(*new).shapes }
+        })
     }
 }

@@ -98,7 +98,7 @@ impl Shapes {
     #[cold]
     #[inline(never)]
     fn add(&'static self, signature: Signature) -> Option<&'static Shape> {
-        let _adding = adding();
+        adding(|| {
         for place in &self.known {
             match get(place) {
                 Some(shape) if shape.signature == signature => return Some(shape),
@@ -110,6 +110,7 @@ impl Shapes {
             }
         }
         None
+        })
     }
 
     /// All fields as one text.
@@ -117,9 +118,11 @@ impl Shapes {
     #[inline(never)]
     fn as_text(&'static self, ids: &[u64], visit: impl Fn(&mut dyn Visit)) {
         let shape = get(&self.text).unwrap_or_else(|| {
-            let _adding = adding();
-            get(&self.text).unwrap_or_else(|| {
-                self.register(&self.text, Signature::default(), [("fields", Kind::Str)].into_iter())
+            adding(|| {
+                get(&self.text).unwrap_or_else(|| {
+                    let fields = [("fields", Kind::Str)].into_iter();
+                    self.register(&self.text, Signature::default(), fields)
+                })
             })
         });
         if shape.site.enabled().is_some() {
