@@ -3,6 +3,7 @@
 //! Invariant: the types of events are in the trace before events of them are.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// Reads the rings of a session.
 #[derive(Debug)]
 pub(crate) struct Consumer {
-    rings: &'static Rings,
+    rings: Arc<Rings>,
     plan: Plan,
     known: Known,
     streams: Vec<Stream>,
@@ -50,7 +51,7 @@ impl Consumer {
     pub(crate) fn new(
         session: &Path,
         plan: Plan,
-        rings: &'static Rings,
+        rings: Arc<Rings>,
         output: &Path,
         types: TraceType,
     ) -> Result<Self, SessionError> {
@@ -64,13 +65,13 @@ impl Consumer {
     }
 
     /// One that goes on with the trace of a session whose reader is gone.
-    pub(crate) fn resume(session: &Path, plan: Plan, rings: &'static Rings) -> Result<Self, SessionError> {
+    pub(crate) fn resume(session: &Path, plan: Plan, rings: Arc<Rings>) -> Result<Self, SessionError> {
         let (directory, types) =
             Directory::resume(&plan.output, plan.version).map_err(SessionError::Output)?;
         let begin = plan.clock.begin();
         let stream = |cpu| {
             let mut stream = Stream::new(cpu, directory.resume_stream(&types, cpu, begin)?);
-            stream.skip_what_was_read(rings);
+            stream.skip_what_was_read(&rings);
             Ok(stream)
         };
         let streams = (0..rings.slots()).map(stream).collect::<Result<_, _>>();
@@ -92,7 +93,8 @@ impl Consumer {
 
     /// Writes what is new, and then sleeps until there is more, for some time at most.
     pub(crate) fn turn(&mut self) {
-        let control = self.rings.common();
+        let rings = Arc::clone(&self.rings);
+        let control = rings.common();
         let completed = control.completed.load(Ordering::Relaxed);
         if self.plan.mode != Mode::Overwrite {
             self.copy();
@@ -108,7 +110,7 @@ impl Consumer {
     pub(crate) fn copy(&mut self) {
         let overwrite = self.plan.mode == Mode::Overwrite;
         for stream in &mut self.streams {
-            stream.copy(self.rings, self.plan.shape, overwrite, &mut self.known);
+            stream.copy(&self.rings, self.plan.shape, overwrite, &mut self.known);
         }
         let control = self.rings.common();
         control.turns.fetch_add(1, Ordering::Relaxed);
