@@ -35,6 +35,8 @@ struct Known {
     registry: Registry,
     directory: Directory,
     types: TraceType,
+    /// They could not be written in this turn, such as on a disk that is full: once is enough.
+    full: bool,
     /// The first thing that went wrong with them.
     trouble: Option<SessionError>,
 }
@@ -60,7 +62,7 @@ impl Consumer {
         let stream = |cpu| Ok(Stream::new(cpu, directory.stream(&types, cpu, begin)?));
         let streams = (0..rings.slots()).map(stream).collect::<Result<_, _>>();
         let streams = streams.map_err(SessionError::Output)?;
-        let known = Known { registry: Registry::of(session), directory, types, trouble: None };
+        let known = Known { registry: Registry::of(session), directory, types, full: false, trouble: None };
         Ok(Self { rings, plan, known, streams })
     }
 
@@ -76,7 +78,7 @@ impl Consumer {
         };
         let streams = (0..rings.slots()).map(stream).collect::<Result<_, _>>();
         let streams = streams.map_err(SessionError::Output)?;
-        let known = Known { registry: Registry::of(session), directory, types, trouble: None };
+        let known = Known { registry: Registry::of(session), directory, types, full: false, trouble: None };
         Ok(Self { rings, plan, known, streams })
     }
 
@@ -109,6 +111,7 @@ impl Consumer {
     /// Writes what is in the rings.
     pub(crate) fn copy(&mut self) {
         let overwrite = self.plan.mode == Mode::Overwrite;
+        self.known.full = false;
         for stream in &mut self.streams {
             stream.copy(&self.rings, self.plan.shape, overwrite, &mut self.known);
         }
@@ -144,7 +147,8 @@ impl Types for Known {
     }
 
     fn event(&mut self, id: u32) -> Option<(&EventType, bool)> {
-        if id as usize >= self.types.events.len().min(self.registry.known().len()) {
+        let is_new = id as usize >= self.registry.known().len();
+        if is_new || id as usize >= self.types.events.len() && !self.full {
             self.learn();
         }
         // A type that makes no sense has no events.
@@ -167,7 +171,8 @@ impl Known {
                 self.types.events.push(event.clone().unwrap_or_else(nothing));
             }
             let updated = self.directory.update(&self.types).map_err(SessionError::Output);
-            if updated.is_err() {
+            self.full = updated.is_err();
+            if self.full {
                 self.types.events.truncate(before);
             }
             updated

@@ -21,7 +21,7 @@ use crate::home::{self, Bell, RINGS, STOP};
 use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::ring::Rings;
-use crate::session::SessionError;
+use crate::session::{SessionError, at};
 use crate::site::{Site, sites};
 use crate::{context, sys};
 
@@ -299,7 +299,16 @@ impl Joined {
 
 impl Listed {
     fn new(process: u32) -> Result<Self, SessionError> {
-        Ok(Self { path: home::programs()?.join(process.to_string()), process, said: None })
+        let folder = home::programs()?;
+        // Programs that end have no time to remove theirs.
+        for entry in fs::read_dir(&folder).map_err(at(&folder))?.flatten() {
+            let name = entry.file_name();
+            let process = name.to_str().and_then(|name| name.split('.').next()?.parse::<u32>().ok());
+            if process.is_some_and(|process| sys::started(process).is_none()) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(Self { path: folder.join(process.to_string()), process, said: None })
     }
 
     /// Says what the program can record, and where it does, if that is not said.

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use perseq::shared::{Shareable, SharedPerCpu};
 use perseq_ctf::payload::Value;
@@ -357,13 +357,7 @@ fn on_a_full_disk_events_are_counted_as_lost_and_what_was_written_is_read() {
     if role().is_some() {
         let session =
             Session::builder(given("TRACE")).mode(Mode::Block).enable("numbered:*").start().unwrap();
-        // A file that must not be longer is a disk that is full, to whoever writes it.
-        // SAFETY: the kernel reads the limit; the signal is ignored.
-        unsafe {
-            libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-            let limit = libc::rlimit { rlim_cur: 1 << 20, rlim_max: 1 << 20 };
-            assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
-        }
+        limit_files(1 << 20);
         emit(0, EVENTS, &given("COUNTS"));
         let error = session.stop().expect_err("the disk was full");
         assert!(matches!(error, SessionError::Write(_)), "{error}");
@@ -381,6 +375,39 @@ fn on_a_full_disk_events_are_counted_as_lost_and_what_was_written_is_read() {
     let found = numbers(&place.trace()).remove(&0).unwrap();
     assert!((1000..EVENTS).contains(&(found.len() as u64)), "{}", found.len());
     babeltrace_reads(&place.trace(), found.len() as u64);
+}
+
+#[test]
+fn where_types_cannot_be_written_events_are_lost_at_once() {
+    const NAME: &str = "where_types_cannot_be_written_events_are_lost_at_once";
+    if role().is_some() {
+        let session = Session::builder(given("TRACE")).mode(Mode::Block).enable("numbered:*");
+        let session = session.start().unwrap();
+        limit_files(1500);
+        emit(0, 100_000, &given("COUNTS"));
+        // Not an attempt for each event.
+        let since = Instant::now();
+        assert!(matches!(session.stop(), Err(SessionError::Output(_))));
+        assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+        return;
+    }
+    let place = Place::new("types");
+    let _counts = place.counts();
+    let environment = [("TRACE", place.trace()), ("COUNTS", place.path.join("counts"))];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.to_str().unwrap()));
+    let mut program = Role::start(NAME, "program", &environment);
+    assert!(program.0.wait().unwrap().success());
+    assert_eq!(Trace::open(place.trace()).unwrap().events().unwrap().count(), 0);
+}
+
+/// No file may be longer: to whoever writes one this is a disk that is full.
+fn limit_files(bytes: libc::rlim_t) {
+    // SAFETY: the kernel reads the limit; the signal is ignored.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit), 0);
+    }
 }
 
 #[test]
@@ -572,19 +599,26 @@ fn whatever_the_files_of_a_session_are_nobody_waits_for_them() {
 #[test]
 fn who_could_not_listen_can_do_so_later() {
     const NAME: &str = "who_could_not_listen_can_do_so_later";
+    // What a program has left that is gone.
+    let gone = |runtime: &Path| runtime.join("perseq/programs").join(u32::MAX.to_string());
     if role().is_some() {
         let bell = PathBuf::from(given("XDG_RUNTIME_DIR")).join("perseq/bell");
         assert!(listen().is_err());
         assert!(listen().is_err());
         std::fs::remove_dir(bell).unwrap();
         listen().unwrap();
+        assert!(!gone(&PathBuf::from(given("XDG_RUNTIME_DIR"))).exists());
         assert!(eventually(Duration::from_secs(20), || programs().unwrap().len() == 1));
         return;
     }
     let place = Place::new("later");
     std::fs::create_dir_all(place.path.join("perseq/bell")).unwrap();
-    let private = std::fs::Permissions::from_mode(0o700);
-    std::fs::set_permissions(place.path.join("perseq"), private).unwrap();
+    std::fs::create_dir(place.path.join("perseq/programs")).unwrap();
+    std::fs::write(gone(&place.path), "{}").unwrap();
+    for folder in ["perseq", "perseq/programs"] {
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(place.path.join(folder), private).unwrap();
+    }
     let mut program = Role::start(
         NAME,
         "program",

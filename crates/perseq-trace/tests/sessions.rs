@@ -307,7 +307,7 @@ fn sessions_one_after_the_other_keep_no_descriptors_and_forks_go_on() {
     let mut before = None;
     for round in 0..10 {
         let session = Session::builder(&folder.path).enable("child:*").buffer(256 << 10, 2).start().unwrap();
-        let child = Forked::new(|| _ = event!(child::event, kill: u64 = round, text: &str = "of the child"));
+        let child = Forked::new(|| event!(child::event, kill: u64 = round, text: &str = "of the child"));
         assert_eq!(child.wait(), 0);
         assert_eq!(recorded(session.stop().unwrap()), 1);
         std::fs::remove_dir_all(&folder.path).unwrap();
