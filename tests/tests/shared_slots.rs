@@ -286,6 +286,29 @@ fn a_member_that_closes_all_descriptors_remains_one() {
 }
 
 #[test]
+fn a_child_takes_nothing_else_for_a_file_whose_descriptors_were_closed() {
+    let _alone = alone("other slots under the old numbers");
+    let daemon = Forked::new(|| {
+        let close_all = || {
+            (3..1024).for_each(|number| {
+                // SAFETY: nothing that this process uses from here on.
+                unsafe { libc::close(number) };
+            });
+        };
+        let slots = || {
+            close_all();
+            std::mem::ManuallyDrop::new(Shared::memfd(4).unwrap())
+        };
+        let (closed, others) = (slots(), slots());
+        assert_eq!(closed.file(), others.file());
+        let child = Forked::new(|| closed.common().counts[0].store(1, Ordering::Relaxed));
+        assert_eq!(child.wait(), 0);
+        assert_eq!(others.common().counts[0].load(Ordering::Relaxed), 0);
+    });
+    assert_eq!(daemon.wait(), 0);
+}
+
+#[test]
 fn another_cpu_is_visited_and_sections_there_are_aborted() {
     let _alone = alone("visits");
     let &[first, second, ..] = allowed().as_slice() else {

@@ -3,6 +3,7 @@
 //! Invariant: the types of events are in the trace before events of them are.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// Reads the rings of a session.
 #[derive(Debug)]
 pub(crate) struct Consumer {
-    rings: &'static Rings,
+    rings: Arc<Rings>,
     plan: Plan,
     known: Known,
     streams: Vec<Stream>,
@@ -34,6 +35,8 @@ struct Known {
     registry: Registry,
     directory: Directory,
     types: TraceType,
+    /// They could not be written in this turn, such as on a disk that is full: once is enough.
+    full: bool,
     /// The first thing that went wrong with them.
     trouble: Option<SessionError>,
 }
@@ -50,7 +53,7 @@ impl Consumer {
     pub(crate) fn new(
         session: &Path,
         plan: Plan,
-        rings: &'static Rings,
+        rings: Arc<Rings>,
         output: &Path,
         types: TraceType,
     ) -> Result<Self, SessionError> {
@@ -59,23 +62,23 @@ impl Consumer {
         let stream = |cpu| Ok(Stream::new(cpu, directory.stream(&types, cpu, begin)?));
         let streams = (0..rings.slots()).map(stream).collect::<Result<_, _>>();
         let streams = streams.map_err(SessionError::Output)?;
-        let known = Known { registry: Registry::of(session), directory, types, trouble: None };
+        let known = Known { registry: Registry::of(session), directory, types, full: false, trouble: None };
         Ok(Self { rings, plan, known, streams })
     }
 
     /// One that goes on with the trace of a session whose reader is gone.
-    pub(crate) fn resume(session: &Path, plan: Plan, rings: &'static Rings) -> Result<Self, SessionError> {
+    pub(crate) fn resume(session: &Path, plan: Plan, rings: Arc<Rings>) -> Result<Self, SessionError> {
         let (directory, types) =
             Directory::resume(&plan.output, plan.version).map_err(SessionError::Output)?;
         let begin = plan.clock.begin();
         let stream = |cpu| {
             let mut stream = Stream::new(cpu, directory.resume_stream(&types, cpu, begin)?);
-            stream.skip_what_was_read(rings);
+            stream.skip_what_was_read(&rings);
             Ok(stream)
         };
         let streams = (0..rings.slots()).map(stream).collect::<Result<_, _>>();
         let streams = streams.map_err(SessionError::Output)?;
-        let known = Known { registry: Registry::of(session), directory, types, trouble: None };
+        let known = Known { registry: Registry::of(session), directory, types, full: false, trouble: None };
         Ok(Self { rings, plan, known, streams })
     }
 
@@ -92,7 +95,8 @@ impl Consumer {
 
     /// Writes what is new, and then sleeps until there is more, for some time at most.
     pub(crate) fn turn(&mut self) {
-        let control = self.rings.common();
+        let rings = Arc::clone(&self.rings);
+        let control = rings.common();
         let completed = control.completed.load(Ordering::Relaxed);
         if self.plan.mode != Mode::Overwrite {
             self.copy();
@@ -107,8 +111,9 @@ impl Consumer {
     /// Writes what is in the rings.
     pub(crate) fn copy(&mut self) {
         let overwrite = self.plan.mode == Mode::Overwrite;
+        self.known.full = false;
         for stream in &mut self.streams {
-            stream.copy(self.rings, self.plan.shape, overwrite, &mut self.known);
+            stream.copy(&self.rings, self.plan.shape, overwrite, &mut self.known);
         }
         let control = self.rings.common();
         control.turns.fetch_add(1, Ordering::Relaxed);
@@ -142,7 +147,8 @@ impl Types for Known {
     }
 
     fn event(&mut self, id: u32) -> Option<(&EventType, bool)> {
-        if id as usize >= self.types.events.len().min(self.registry.known().len()) {
+        let is_new = id as usize >= self.registry.known().len();
+        if is_new || id as usize >= self.types.events.len() && !self.full {
             self.learn();
         }
         // A type that makes no sense has no events.
@@ -165,7 +171,8 @@ impl Known {
                 self.types.events.push(event.clone().unwrap_or_else(nothing));
             }
             let updated = self.directory.update(&self.types).map_err(SessionError::Output);
-            if updated.is_err() {
+            self.full = updated.is_err();
+            if self.full {
                 self.types.events.truncate(before);
             }
             updated

@@ -1,7 +1,9 @@
 //! Sessions as those see them who did not start them: what there is, and what can be asked of it.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use perseq_ctf::{EventType, Level};
@@ -11,7 +13,7 @@ use wildmatch::WildMatch;
 use crate::consumer::Consumer;
 use crate::context::Context;
 use crate::emit::Mode;
-use crate::home::{self, CONSUMER, PLAN, STOP, files};
+use crate::home::{self, CONSUMER, Locked, PLAN, STOP};
 use crate::plan::{Plan, Rule};
 use crate::program::open_rings;
 use crate::ring::Rings;
@@ -48,14 +50,8 @@ pub struct Status {
 /// # Errors
 /// If the user's runtime folder cannot be used.
 pub fn active() -> Result<Vec<Active>, SessionError> {
-    let folder = home::sessions()?;
-    let entries = fs::read_dir(&folder).map_err(at(&folder))?;
-    let mut sessions: Vec<_> = entries
-        .filter_map(|entry| Some(Active { place: entry.ok()?.path() }))
-        .filter(|session| session.place.join(PLAN).exists())
-        .collect();
-    sessions.sort_by(|one, other| one.place.cmp(&other.place));
-    Ok(sessions)
+    let places = home::all_sessions()?.into_iter().filter(|place| place.join(PLAN).exists());
+    Ok(places.map(|place| Active { place }).collect())
 }
 
 impl Active {
@@ -123,9 +119,7 @@ impl Active {
 
     fn rule(&self, rule: Rule) -> Result<(), SessionError> {
         // One after the other.
-        let path = self.place.join(CONSUMER);
-        let lock = files().create(true).truncate(false).open(&path).map_err(at(&path))?;
-        lock.lock().map_err(at(&path))?;
+        let lock = Locked::open(&self.place.join(CONSUMER))?;
         let (mut plan, _) = Plan::read(&self.place)?;
         // What it was before is as it was, unless this says otherwise.
         plan.rules.retain(|before| before.glob != rule.glob);
@@ -187,8 +181,8 @@ impl Active {
         let claim = Claim::take(&self.place)?;
         let (plan, _) = Plan::read(&self.place)?;
         let rings = self.rings()?;
-        let consumer = Consumer::resume(&self.place, plan.clone(), rings)?;
-        Session::host(&self.place, &plan, rings, consumer, claim, false)
+        let consumer = Consumer::resume(&self.place, plan.clone(), Arc::clone(&rings))?;
+        Session::host(&self.place, &plan, &rings, consumer, claim, false)
     }
 
     /// Writes what is in the rings of a session whose reader was killed, and ends it.
@@ -199,8 +193,8 @@ impl Active {
         self.resume()?.stop()
     }
 
-    fn rings(&self) -> Result<&'static Rings, SessionError> {
-        Ok(Box::leak(Box::new(open_rings(&self.place)?)))
+    fn rings(&self) -> Result<Arc<Rings>, SessionError> {
+        open_rings(&self.place).map(Arc::new)
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -209,31 +203,28 @@ impl Active {
 }
 
 /// This process reads the rings of a session, until this is dropped or the process ends.
+///
+/// It is the file and not its path: there may be another session of the name meanwhile.
 #[derive(Debug)]
-pub(crate) struct Claim(PathBuf);
+pub(crate) struct Claim(Locked);
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if let Ok(file) = files().open(&self.0) {
-            let _ = file.set_len(0);
-        }
+        let _ = self.0.set_len(0);
     }
 }
 
 impl Claim {
     pub(crate) fn take(place: &Path) -> Result<Self, SessionError> {
         let path = place.join(CONSUMER);
-        let mut file = files().create(true).truncate(false).open(&path).map_err(at(&path))?;
-        file.lock().map_err(at(&path))?;
+        let file = Locked::open(&path)?;
         if let Some(process) = consumer(place) {
             return Err(SessionError::Consumed(process));
         }
         let (process, started) = (sys::process(), sys::started(sys::process()).unwrap_or(0));
-        let written = file.set_len(0).and_then(|()| {
-            use std::io::Write;
-            write!(file, "{process} {started}")
-        });
-        written.map_err(at(&path)).map(|()| Self(path))
+        let written = file.set_len(0).and_then(|()| write!(&*file, "{process} {started}"));
+        written.and_then(|()| file.unlock()).map_err(at(&path))?;
+        Ok(Self(file))
     }
 }
 
@@ -243,19 +234,18 @@ const UNCLAIMED: Duration = Duration::from_secs(1);
 /// Removes what is left of programs that are gone, and of sessions that were not complete when who made them was killed: nobody can go on with these.
 pub(crate) fn sweep() {
     home::sweep();
-    let Some(entries) = home::sessions().ok().and_then(|folder| fs::read_dir(folder).ok()) else { return };
-    for place in entries.flatten().map(|entry| entry.path()) {
+    for place in home::all_sessions().unwrap_or_default() {
         let made = fs::metadata(&place).and_then(|folder| folder.modified());
         let is_old = made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > UNCLAIMED));
         if is_old && !place.join(PLAN).exists() && consumer(&place).is_none() {
-            let _ = fs::remove_dir_all(&place);
+            home::remove(&place);
         }
     }
 }
 
 /// The process that reads the rings of a session, if it lives.
 fn consumer(place: &Path) -> Option<u32> {
-    let text = fs::read_to_string(place.join(CONSUMER)).ok()?;
+    let text = String::from_utf8(home::read(&place.join(CONSUMER)).ok()?).ok()?;
     let (process, started) = text.split_once(' ')?;
     let process = process.parse().ok()?;
     (sys::started(process).unwrap_or(0) == started.parse::<u64>().ok()?).then_some(process)
@@ -289,7 +279,7 @@ pub fn programs() -> Result<Vec<Program>, SessionError> {
         let Some(process) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
-        let Some(said) = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok())
+        let Some(said) = home::read(&path).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok())
         else {
             continue;
         };

@@ -10,12 +10,14 @@
 //!         events                              the types of events: a line is added for each
 //!         consumer                            locked by whoever reads the rings
 //!         stop                                there, if the session is to end
+//!     sessions/.NAME-PID/                 one that is being removed
 //! ```
 //!
 //! Invariant: all of it belongs to the user and is open to nobody else, or it is not used.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
+use std::ops::Deref;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -36,6 +38,30 @@ pub(crate) const STOP: &str = "stop";
 /// The folder of all sessions, made if it is not there.
 pub(crate) fn sessions() -> Result<PathBuf, SessionError> {
     private(home()?.join("sessions"))
+}
+
+/// The folders of sessions, by name.
+pub(crate) fn all_sessions() -> Result<Vec<PathBuf>, SessionError> {
+    let folder = sessions()?;
+    let entries = fs::read_dir(&folder).map_err(at(&folder))?.flatten();
+    let mut sessions: Vec<_> = entries.filter(|entry| !is_hidden(entry)).map(|entry| entry.path()).collect();
+    sessions.sort();
+    Ok(sessions)
+}
+
+fn is_hidden(entry: &fs::DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+/// Removes a session. It is gone at once for whoever has its path, or he would add files to what is being removed. What others, who were
+/// killed, have left is removed too.
+pub(crate) fn remove(session: &Path) {
+    let name = session.file_name().unwrap_or_default().to_string_lossy();
+    let _ = fs::rename(session, session.with_file_name(format!(".{name}-{}", sys::process())));
+    let others = session.parent().and_then(|folder| fs::read_dir(folder).ok());
+    for entry in others.into_iter().flatten().flatten().filter(is_hidden) {
+        let _ = fs::remove_dir_all(entry.path());
+    }
 }
 
 /// The folder of the programs that listen, made if it is not there.
@@ -82,11 +108,54 @@ pub(crate) fn is_private(path: &Path) -> Result<(), SessionError> {
     }
 }
 
-/// How files are opened that others of this user write too.
+/// How files are opened that others of this user write too; whatever they are, nobody waits for them.
 pub(crate) fn files() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600).custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW);
+    options.read(true).write(true).mode(0o600).custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK);
     options
+}
+
+/// Makes a file, if it is not there.
+pub(crate) fn make(path: &Path) -> Result<File, SessionError> {
+    files().create(true).truncate(false).open(path).map_err(at(path))
+}
+
+/// Bytes of a file that is read whole, at most.
+const LONGEST: u64 = 64 << 20;
+
+/// Reads a file whole.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, SessionError> {
+    let mut text = Vec::new();
+    let read = files().open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut text));
+    read.map(|_| text).map_err(at(path))
+}
+
+/// A file that nobody else has locked.
+#[derive(Debug)]
+pub(crate) struct Locked(File);
+
+impl Locked {
+    /// One that is there: what is missing must not be made, for its folder may be on its way out.
+    pub(crate) fn open(path: &Path) -> Result<Self, SessionError> {
+        let file = files().open(path).map_err(at(path))?;
+        file.lock().map_err(at(path))?;
+        Ok(Self(file))
+    }
+}
+
+impl Deref for Locked {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // The child of a fork may have it open too.
+        let _ = self.0.unlock();
+    }
 }
 
 /// Replaces a file whole.
@@ -98,31 +167,53 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), SessionError> {
     })
 }
 
-/// The bell. It stays mapped.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bell(&'static AtomicU32);
+/// The bell, as long as it is mapped.
+#[derive(Debug)]
+pub(crate) struct Bell(NonNull<AtomicU32>);
+
+// SAFETY: a word that processes share.
+unsafe impl Send for Bell {}
+
+/// Bytes of it.
+const BELL: usize = 4096;
 
 impl Bell {
     pub(crate) fn open() -> Result<Self, SessionError> {
         let path = home()?.join("bell");
-        let file = files().create(true).truncate(false).open(&path).map_err(at(&path))?;
-        file.set_len(4096).map_err(at(&path))?;
-        map(&file).map(Self).map_err(at(&path))
+        let file = make(&path)?;
+        // Where there is no memory for it, it is better to know than to be killed by SIGBUS.
+        // SAFETY: no memory is accessed.
+        match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, BELL as libc::off_t) } {
+            0 => map(&file).map(Self).map_err(at(&path)),
+            error => Err(at(&path)(io::Error::from_raw_os_error(error))),
+        }
+    }
+
+    fn word(&self) -> &AtomicU32 {
+        // SAFETY: mapped as long as this is there, aligned, and accessed atomically only.
+        unsafe { self.0.as_ref() }
     }
 
     /// How often it was rung.
-    pub(crate) fn count(self) -> u32 {
-        self.0.load(Ordering::Acquire)
+    pub(crate) fn count(&self) -> u32 {
+        self.word().load(Ordering::Acquire)
     }
 
     /// Waits until it is rung once more than that, or for some time.
-    pub(crate) fn wait(self, count: u32, time: Duration) {
-        sys::wait(self.0, count, time);
+    pub(crate) fn wait(&self, count: u32, time: Duration) {
+        sys::wait(self.word(), count, time);
     }
 
-    fn ring(self) {
-        self.0.fetch_add(1, Ordering::Release);
-        sys::wake(self.0);
+    fn ring(&self) {
+        self.word().fetch_add(1, Ordering::Release);
+        sys::wake(self.word());
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        // SAFETY: a whole mapping, which nobody uses any more. That does not fail.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), BELL) };
     }
 }
 
@@ -133,13 +224,12 @@ pub(crate) fn ring() {
     }
 }
 
-fn map(file: &File) -> io::Result<&'static AtomicU32> {
-    let (protection, length) = (libc::PROT_READ | libc::PROT_WRITE, 4096);
+fn map(file: &File) -> io::Result<NonNull<AtomicU32>> {
+    let (protection, length) = (libc::PROT_READ | libc::PROT_WRITE, BELL);
     // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing.
     let at = unsafe { libc::mmap(null_mut(), length, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
     match NonNull::new(at.cast::<AtomicU32>()) {
-        // SAFETY: mapped for ever, aligned, and accessed atomically only.
-        Some(word) if at != libc::MAP_FAILED => Ok(unsafe { word.as_ref() }),
+        Some(word) if at != libc::MAP_FAILED => Ok(word),
         _ => Err(io::Error::last_os_error()),
     }
 }

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::emit::Mode;
 use crate::home::{self, PLAN};
 use crate::ring::MAX;
-use crate::session::{SessionError, at};
+use crate::session::SessionError;
 use crate::site::Site;
 
 /// What a reader must know of the file.
@@ -110,7 +110,7 @@ impl Plan {
     /// Reads that of a session, and what the file was.
     pub(crate) fn read(session: &Path) -> Result<(Self, Vec<u8>), SessionError> {
         let path = session.join(PLAN);
-        let text = std::fs::read(&path).map_err(at(&path))?;
+        let text = home::read(&path)?;
         match parse(&text) {
             Some(plan) => Ok((plan, text)),
             None => Err(SessionError::Plan(path)),

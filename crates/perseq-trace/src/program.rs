@@ -1,7 +1,7 @@
 //! This process as one that is recorded: which session it is in, which of its events are on, and the thread that listens for changes of that.
 //!
 //! A program is in one session at a time: that of its own, that which it was started for, or the first that takes what listens. When it leaves one its events are
-//! off. The rings stay mapped then, for a thread may be about to write to them: that costs addresses, and no memory.
+//! off. The rings stay mapped then, for a thread may be about to write to them: that costs addresses, and neither memory nor descriptors.
 //!
 //! Invariant: the id of a site that is on is that of its type in the session's [registry](crate::registry). A fork finds the state whole, since it
 //! waits for whoever has it locked.
@@ -9,7 +9,8 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use perseq::fork::held_off;
@@ -20,7 +21,7 @@ use crate::home::{self, Bell, RINGS, STOP};
 use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::ring::Rings;
-use crate::session::{SessionError, at};
+use crate::session::SessionError;
 use crate::site::{Site, sites};
 use crate::{context, sys};
 
@@ -31,6 +32,9 @@ const INTERVAL: Duration = Duration::from_secs(5);
 
 static PROGRAM: Mutex<Program> =
     Mutex::new(Program { joined: None, given: None, listed: None, trouble: None });
+
+/// This process was in a session once.
+static JOINED: AtomicBool = AtomicBool::new(false);
 
 #[derive(Debug)]
 struct Program {
@@ -57,7 +61,9 @@ struct Joined {
     session: PathBuf,
     registry: Registry,
     plan: Plan,
-    /// What the file of the plan was.
+    /// The rings, if nobody else of this process has them.
+    opened: Option<Arc<Rings>>,
+    /// What the file of the plan was, as far as all was done that it says.
     text: Vec<u8>,
     /// Of sites that were on, by address. Those that no trace can have are none.
     ids: HashMap<usize, Option<u32>>,
@@ -71,7 +77,7 @@ fn with<R>(f: impl FnOnce(&mut Program) -> R) -> R {
 ///
 /// # Errors
 /// If this process is in a session already, or cannot be in this one.
-pub(crate) fn join(session: &Path, rings: &'static Rings) -> Result<(), SessionError> {
+pub(crate) fn join(session: &Path, rings: &Arc<Rings>) -> Result<(), SessionError> {
     with(|program| program.join(session, Some(rings)))
 }
 
@@ -96,6 +102,11 @@ pub(crate) fn look() {
 
 /// A site was registered: it may be one to be recorded.
 pub(crate) fn found(site: &'static Site) {
+    // With that of who joins a session: one of the two sees what the other has done.
+    fence(Ordering::SeqCst);
+    if !JOINED.load(Ordering::Relaxed) {
+        return;
+    }
     with(|program| {
         if let Some(joined) = &mut program.joined {
             let turned = joined.turn([site]);
@@ -131,18 +142,16 @@ extern "C" fn started() {
 /// # Errors
 /// If there can be no thread, or the user's runtime folder cannot be used.
 pub fn listen() -> Result<(), SessionError> {
-    let first = with(|program| {
+    let bell = with(|program| {
         let process = sys::process();
         if program.listed.as_ref().is_some_and(|listed| listed.process == process) {
-            return Ok(false);
+            return Ok(None);
         }
+        let bell = Bell::open()?;
         program.listed = Some(Listed::new(process)?);
-        Ok(true)
+        Ok(Some(bell))
     })?;
-    if !first {
-        return Ok(());
-    }
-    let bell = Bell::open()?;
+    let Some(bell) = bell else { return Ok(()) };
     let count = bell.count();
     look();
     let thread = sys::without_signals(|| {
@@ -166,25 +175,31 @@ pub fn listen() -> Result<(), SessionError> {
 }
 
 impl Program {
-    fn join(&mut self, session: &Path, rings: Option<&'static Rings>) -> Result<(), SessionError> {
+    fn join(&mut self, session: &Path, rings: Option<&Arc<Rings>>) -> Result<(), SessionError> {
         if self.joined.is_some() {
             return Err(SessionError::Active);
         }
         home::is_private(session)?;
         let (plan, text) = Plan::read(session)?;
-        let rings = match rings {
-            Some(rings) => rings,
-            None => Box::leak(Box::new(open_rings(session)?)),
+        let opened = match rings {
+            Some(_) => None,
+            None => Some(Arc::new(open_rings(session)?)),
         };
-        emit::record_into(rings, plan.mode);
+        if let Some(rings) = rings.or(opened.as_ref()) {
+            // Never dropped.
+            emit::record_into(Box::leak(Box::new(Arc::clone(rings))), plan.mode);
+        }
         context::want(&plan.context);
         let mut joined = Joined {
             session: session.into(),
             registry: Registry::of(session),
             plan,
+            opened,
             text,
             ids: HashMap::new(),
         };
+        JOINED.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
         let turned = joined.turn(sites());
         self.joined = Some(joined);
         turned
@@ -192,14 +207,14 @@ impl Program {
 
     fn leave(&mut self) {
         sites().for_each(|site| site.set(None));
-        self.joined = None;
+        if let Some(rings) = self.joined.take().and_then(|joined| joined.opened) {
+            rings.close_files();
+        }
     }
 
     /// Keeps what went wrong, for those who ask.
     fn keep(&mut self, result: Result<(), SessionError>) {
-        if let Err(error) = result {
-            self.trouble = Some(error.to_string());
-        }
+        self.trouble = result.err().map(|error| error.to_string());
     }
 
     fn look(&mut self) {
@@ -214,8 +229,8 @@ impl Program {
         self.keep(result);
         if let Some(listed) = &mut self.listed {
             let session = self.joined.as_ref().map(|joined| joined.session.clone());
-            let written = listed.write(session.as_deref(), self.trouble.as_deref());
-            self.keep(written);
+            // Where this cannot be written nobody can be told so.
+            let _ = listed.write(session.as_deref(), self.trouble.as_deref());
         }
     }
 
@@ -227,13 +242,7 @@ impl Program {
         if let Some(given) = self.given.clone() {
             return if is_over(&given) { Ok(()) } else { self.join(&given, None) };
         }
-        let folder = home::sessions()?;
-        let mut sessions: Vec<PathBuf> = fs::read_dir(&folder)
-            .map_err(at(&folder))?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .collect();
-        sessions.sort();
-        for session in sessions {
+        for session in home::all_sessions()? {
             // What is not complete is made, or removed, at this moment: then the bell rings again.
             let accepts = Plan::read(&session).is_ok_and(|(plan, _)| plan.accepts(sys::process()));
             if accepts && !is_over(&session) {
@@ -264,7 +273,7 @@ impl Joined {
         let (plan, text) = Plan::read(&self.session)?;
         if text != self.text {
             (self.plan, self.text) = (plan, text);
-            self.turn(sites())?;
+            return self.turn(sites());
         }
         Ok(())
     }
@@ -277,7 +286,8 @@ impl Joined {
         let new: Vec<_> = on.iter().copied().filter(|site| !self.ids.contains_key(&address(site))).collect();
         if !new.is_empty() {
             let types: Vec<_> = new.iter().map(|site| site.event_type()).collect();
-            let ids = self.registry.add(&types)?;
+            // What failed is tried again.
+            let ids = self.registry.add(&types).inspect_err(|_| self.text.clear())?;
             self.ids.extend(new.into_iter().map(address).zip(ids));
         }
         let slow = if self.plan.clock.counter { 0 } else { SLOW_CLOCK };
@@ -292,6 +302,7 @@ impl Joined {
 
 impl Listed {
     fn new(process: u32) -> Result<Self, SessionError> {
+        home::sweep();
         Ok(Self { path: home::programs()?.join(process.to_string()), process, said: None })
     }
 

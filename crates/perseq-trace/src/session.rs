@@ -19,7 +19,7 @@ use crate::consumer::{self, Consumer};
 use crate::context::Context;
 use crate::control::{self, Active, Claim};
 use crate::emit::{self, Mode};
-use crate::home::{self, RINGS, STOP};
+use crate::home::{self, CONSUMER, EVENTS, PLAN, RINGS, STOP};
 use crate::plan::{Plan, Programs, Rule, Shape};
 use crate::ring::{self, Rings};
 use crate::stream::Summary;
@@ -193,11 +193,11 @@ impl Builder {
         if inside && program::is_in_session() {
             return Err(SessionError::Active);
         }
-        let name = match &self.name {
-            Some(name) => name.clone(),
-            None => unused_name()?,
+        control::sweep();
+        let (place, claim) = match &self.name {
+            Some(name) => take(name)?,
+            None => take_unused()?,
         };
-        let place = place_of(&name)?;
         let plan = Plan {
             output: std::path::absolute(&self.output).map_err(at(&self.output))?,
             version: self.version,
@@ -208,39 +208,35 @@ impl Builder {
             programs: self.programs.clone(),
             rules: self.rules(),
         };
-        control::sweep();
-        // Whoever makes this folder has the name.
-        match fs::DirBuilder::new().mode(0o700).create(&place) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(SessionError::Exists(name));
-            }
-            made => made.map_err(at(&place))?,
-        }
-        let started = self.start_in(&place, plan, inside);
-        if started.is_err() {
-            let _ = fs::remove_dir_all(&place);
-        }
-        started
-    }
-
-    fn start_in(&self, place: &Path, plan: Plan, inside: bool) -> Result<Session, SessionError> {
-        let claim = Claim::take(place)?;
-        let path = sys::c_path(&place.join(RINGS))?;
-        let rings = Rings::create(&path, MEMBERS).map_err(SessionError::Rings)?;
-        ring::prepare(&rings, plan.shape).map_err(SessionError::Rings)?;
-        let rings: &'static Rings = Box::leak(Box::new(rings));
-        let mut types = TraceType::new(unique(), plan.clock.describe());
-        types.environment = environment(inside);
-        types.context = plan.context.iter().map(|context| context.field()).collect();
-        let consumer = Consumer::new(place, plan.clone(), rings, &plan.output, types)?;
-        // Programs that find it can take part at once.
-        plan.write(place)?;
-        let session = Session::host(place, &plan, rings, consumer, claim, inside)?;
+        let hosted = self.host(&place, plan, claim, inside);
+        let (session, rings) = hosted.inspect_err(|_| home::remove(&place))?;
         if inside {
-            program::join(place, rings)?;
+            program::join(&place, &rings)?;
         }
         home::ring();
         Ok(session)
+    }
+
+    /// Makes what is in the folder, the plan last.
+    fn host(
+        &self,
+        place: &Path,
+        plan: Plan,
+        claim: Claim,
+        inside: bool,
+    ) -> Result<(Session, Arc<Rings>), SessionError> {
+        home::make(&place.join(EVENTS))?;
+        let path = sys::c_path(&place.join(RINGS))?;
+        let rings = Rings::create(&path, MEMBERS).map_err(SessionError::Rings)?;
+        ring::prepare(&rings, plan.shape).map_err(SessionError::Rings)?;
+        let rings = Arc::new(rings);
+        let mut types = TraceType::new(unique(), plan.clock.describe());
+        types.environment = environment(inside);
+        types.context = plan.context.iter().map(|context| context.field()).collect();
+        let consumer = Consumer::new(place, plan.clone(), Arc::clone(&rings), &plan.output, types)?;
+        // Programs that find it can take part at once.
+        plan.write(place)?;
+        Ok((Session::host(place, &plan, &rings, consumer, claim, inside)?, rings))
     }
 }
 
@@ -253,14 +249,35 @@ pub(crate) fn place_of(name: &str) -> Result<PathBuf, SessionError> {
     }
 }
 
-fn unused_name() -> Result<String, SessionError> {
+/// Takes a name. Whoever reads the rings has it; what is there without a plan is of somebody who was killed when he started a session.
+fn take(name: &str) -> Result<(PathBuf, Claim), SessionError> {
+    let place = place_of(name)?;
+    match fs::DirBuilder::new().mode(0o700).create(&place) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(at(&place)(error)),
+        _ => home::make(&place.join(CONSUMER))?,
+    };
+    let exists = || place.join(PLAN).exists();
+    let taken = if exists() { Err(SessionError::Exists(name.to_owned())) } else { Claim::take(&place) };
+    let claim = match taken {
+        Ok(claim) if !exists() => claim,
+        Ok(_) | Err(SessionError::Consumed(_)) => return Err(SessionError::Exists(name.to_owned())),
+        Err(error) => return Err(error),
+    };
+    for file in [RINGS, EVENTS, STOP] {
+        let _ = fs::remove_file(place.join(file));
+    }
+    Ok((place, claim))
+}
+
+fn take_unused() -> Result<(PathBuf, Claim), SessionError> {
     let program: String =
         sys::program_name().chars().filter(|char| char.is_ascii_alphanumeric()).take(100).collect();
     let name = format!("{program}-{}", sys::process());
     let names = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
     for name in names.take(1000) {
-        if !place_of(&name)?.exists() {
-            return Ok(name);
+        match take(&name) {
+            Err(SessionError::Exists(_)) => {}
+            taken => return taken,
         }
     }
     Err(SessionError::Exists(name))
@@ -305,7 +322,7 @@ fn environment(inside: bool) -> Vec<(perseq_ctf::Text, perseq_ctf::Setting)> {
 #[derive(Debug)]
 pub struct Session {
     active: Active,
-    rings: &'static Rings,
+    rings: Arc<Rings>,
     output: PathBuf,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<Result<Summary, SessionError>>>,
@@ -342,7 +359,7 @@ impl Session {
     pub(crate) fn host(
         place: &Path,
         plan: &Plan,
-        rings: &'static Rings,
+        rings: &Arc<Rings>,
         mut consumer: Consumer,
         claim: Claim,
         inside: bool,
@@ -350,7 +367,7 @@ impl Session {
         let shared = Arc::new(Shared::default());
         let active = Active::at(place);
         let work = {
-            let (shared, active) = (Arc::clone(&shared), active.clone());
+            let (shared, active, rings) = (Arc::clone(&shared), active.clone(), Arc::clone(rings));
             move || {
                 emit::set_reader(sys::thread());
                 let mut looked = Instant::now();
@@ -375,9 +392,13 @@ impl Session {
                 let _ = fs::write(active.place().join(STOP), "");
                 home::ring();
                 let result = consumer.finish();
-                ring::close(rings);
+                ring::close(&rings);
+                if inside {
+                    // Threads may be about to record: the rings stay.
+                    rings.close_files();
+                }
                 shared.ended.store(true, Ordering::Release);
-                let _ = fs::remove_dir_all(active.place());
+                home::remove(active.place());
                 drop(claim);
                 home::ring();
                 control::sweep();
@@ -387,7 +408,7 @@ impl Session {
         let thread =
             sys::without_signals(|| std::thread::Builder::new().name("perseq-trace".to_owned()).spawn(work));
         let thread = Some(thread.map_err(SessionError::Thread)?);
-        Ok(Self { active, rings, output: plan.output.clone(), shared, thread, process: sys::process() })
+        Ok(Self { active, rings: Arc::clone(rings), output: plan.output.clone(), shared, thread, process: sys::process() })
     }
 
     /// Where it is written to.
@@ -437,7 +458,7 @@ impl Session {
         }
         program::leave(self.active.place());
         self.shared.over.store(true, Ordering::Release);
-        consumer::wake(self.rings);
+        consumer::wake(&self.rings);
         // A panic of that thread has been told by the hook; what it has written is there.
         thread.join().unwrap_or_else(|_| Ok(self.summary()))
     }

@@ -311,6 +311,44 @@ fn the_session_of_a_parent_is_none_of_its_child() {
 }
 
 #[test]
+fn sessions_one_after_the_other_keep_no_descriptors_and_forks_go_on() {
+    let folder = Folder::new("row");
+    let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let mut before = None;
+    for round in 0..10 {
+        let session = Session::builder(&folder.path).enable("child:*").buffer(256 << 10, 2).start().unwrap();
+        let child = Forked::new(|| event!(child::event, kill: u64 = round, text: &str = "of the child"));
+        assert_eq!(child.wait(), 0);
+        assert_eq!(recorded(session.stop().unwrap()), 1);
+        std::fs::remove_dir_all(&folder.path).unwrap();
+        assert_eq!(*before.get_or_insert_with(descriptors), descriptors());
+    }
+}
+
+#[test]
+fn what_could_not_be_turned_on_is_as_soon_as_that_works() {
+    let folder = Folder::new("again");
+    let session = Session::builder(&folder.path).enable("child:*").buffer(256 << 10, 2).start().unwrap();
+    let (events, aside) = (session.place().join("events"), session.place().join("aside"));
+    std::fs::rename(&events, &aside).unwrap();
+    session.active().enable("retried:*", Level::Info).unwrap();
+    let is_on = || sites().any(|site| site.full_name() == "retried:event" && site.enabled().is_some());
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(!is_on());
+    // Somebody was killed when he added a type; what he has written stays as it is.
+    let before = std::fs::read_to_string(&aside).unwrap() + "{\"torn";
+    std::fs::write(&aside, &before).unwrap();
+    std::fs::rename(&aside, &events).unwrap();
+    assert!(eventually(Duration::from_secs(20), is_on));
+    let after = std::fs::read_to_string(&events).unwrap();
+    assert!(after.starts_with(&(before + "\n")), "{after}");
+    event!(retried::event, number: u32 = 1);
+    assert_eq!(recorded(session.stop().unwrap()), 1);
+    let events: Vec<_> = read(&folder.path).into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(events, ["event"]);
+}
+
+#[test]
 fn without_restartable_sequences_it_is_the_same() {
     const NAME: &str = "without_restartable_sequences_it_is_the_same";
     if child::is_child(NAME) {

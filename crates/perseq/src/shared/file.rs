@@ -218,12 +218,12 @@ impl Map {
         unsafe { self.header.as_ref() }
     }
 
-    /// Has another description of the same file in its place, at the same addresses; or memory of this process, all zero, if that
+    /// Has another description of the same file in its place, at the same addresses; or memory of this process, all zero, if there is none or that
     /// fails: there gates are closed. Async-signal-safe.
     ///
     /// # Safety
     /// There must be no other thread.
-    pub(super) unsafe fn replace(&self, file: &OwnedFd) {
+    pub(super) unsafe fn replace(&self, file: Option<&OwnedFd>) {
         let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::FIXED);
         let parts = [
             (self.header.cast::<u8>(), self.shape.header(), 0),
@@ -233,7 +233,8 @@ impl Map {
             let at = at.as_ptr().cast();
             // SAFETY: in the place of a mapping of ours, of which nobody has references now.
             unsafe {
-                if mmap(at, len, protection, flags | MapFlags::SHARED, file, offset).is_err() {
+                let map = |file| mmap(at, len, protection, flags | MapFlags::SHARED, file, offset);
+                if file.is_none_or(|file| map(file).is_err()) {
                     let _ = rustix::mm::mmap_anonymous(at, len, protection, flags | MapFlags::PRIVATE);
                 }
             }

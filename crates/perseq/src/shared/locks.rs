@@ -83,13 +83,18 @@ impl Own {
         &self.file
     }
 
+    /// Whether a descriptor leads to this file.
+    #[must_use]
+    pub fn is_of(&self, file: &OwnedFd) -> bool {
+        identity(file).is_ok_and(|identity| identity == self.identity)
+    }
+
     /// Whether the descriptor leads to the description still by which `byte` was taken.
     #[must_use]
     pub fn is_ours(&self, byte: u32) -> bool {
         let _errno = ErrnoKept::new();
         // In the same file, but by another description, our own lock is in the way.
-        identity(&self.file).is_ok_and(|identity| identity == self.identity)
-            && self.in_the_way(byte).is_ok_and(|kind| kind == libc::F_UNLCK)
+        self.is_of(&self.file) && self.in_the_way(byte).is_ok_and(|kind| kind == libc::F_UNLCK)
     }
 
     /// In the child of a fork: gives up the parent's description and opens another, of the file `handed`, under the same number. Says
@@ -112,7 +117,7 @@ impl Own {
         } else if unsafe { libc::dup3(fresh.as_raw_fd(), number, libc::O_CLOEXEC) } < 0 {
             return false;
         }
-        identity(&self.file).is_ok_and(|identity| identity == self.identity)
+        self.is_of(&self.file)
     }
 
     /// Takes a byte for this process, if nobody has it in any way; says whether that was so.

@@ -53,6 +53,8 @@ struct Joined {
     handed: OwnedFd,
     own: Own,
     map: Map,
+    /// The descriptors of both were [given back](Membership::close_files).
+    closed: AtomicBool,
 }
 
 static NODES: AtomicPtr<Node> = AtomicPtr::new(null_mut());
@@ -98,11 +100,16 @@ impl Node {
 
     /// Becomes another member, in the child of a fork. Async-signal-safe.
     fn renew(&self) {
-        let Some(joined) = self.joined() else { return };
+        // Without descriptors it goes on as its parent: nobody cares for members of that file any more.
+        let Some(joined) = self.joined().filter(|joined| !joined.closed.load(Ordering::Relaxed)) else {
+            return;
+        };
         let _errno = ErrnoKept::new();
         let before = self.member.swap(NONE, Ordering::Relaxed);
         let has_own = before != NONE && joined.own.renew(joined.handed.as_fd(), before);
+        // Somebody may have closed the other one too, and have something else there.
         let file = if has_own { joined.own.file() } else { &joined.handed };
+        let file = Some(file).filter(|file| joined.own.is_of(file));
         // SAFETY: there is no other thread, and this one is in `fork`.
         unsafe { joined.map.replace(file) };
         if has_own && let Ok(Some(member)) = joined.own.take_one(joined.map.members()) {
@@ -121,7 +128,7 @@ impl Membership {
             let map = super::file::map(own.file(), wanted)?;
             let member = own.take_one(map.members())?.ok_or(SharedError::Full(map.members()))?;
             // SAFETY: the node is ours, and no fork is under way.
-            unsafe { *node.joined.get() = Some(Joined { handed, own, map }) };
+            unsafe { *node.joined.get() = Some(Joined { handed, own, map, closed: AtomicBool::new(false) }) };
             node.member.store(member, Ordering::Relaxed);
             Ok(())
         });
@@ -154,6 +161,19 @@ impl Membership {
     pub(super) fn discard(&self, at: u64, bytes: usize) -> Result<(), SharedError> {
         let joined = self.joined();
         joined.map.discard(&joined.handed, at, bytes as u64)
+    }
+
+    /// Gives both descriptors back. By the map this process is the same member still.
+    pub(super) fn close_files(&self) {
+        let joined = self.joined();
+        held_off(|| {
+            if !joined.closed.swap(true, Ordering::Relaxed) {
+                for file in [&joined.handed, joined.own.file()] {
+                    // SAFETY: ours, and nobody closes it again. Who judges members by it looks whether it is ours.
+                    unsafe { libc::close(file.as_raw_fd()) };
+                }
+            }
+        });
     }
 
     /// Which member this process is; `None` in the child of a fork for which there was no room. Async-signal-safe.
@@ -191,9 +211,12 @@ impl Drop for Membership {
             self.0.member.store(NONE, Ordering::Relaxed);
             // SAFETY: nobody else has the node, and no fork is under way.
             let joined = unsafe { (*self.0.joined.get()).take() };
-            if let Some(Joined { handed, own, map }) = joined {
+            if let Some(Joined { handed, own, map, closed }) = joined {
                 drop(map);
-                drop((own, handed));
+                match closed.into_inner() {
+                    true => core::mem::forget((own, handed)),
+                    false => drop((own, handed)),
+                }
             }
         });
         self.0.taken.store(false, Ordering::Release);

@@ -235,6 +235,13 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
         }
     }
 
+    /// Gives the descriptors back, for slots that nobody needs any more, but that threads may be about to use: nobody can join by
+    /// [`file`](Self::file) then, and the child of a fork is no member of its own.
+    #[doc(hidden)]
+    pub fn close_files(&self) {
+        self.membership.close_files();
+    }
+
     /// Which member this process is, and whether others are alive.
     #[must_use]
     pub fn membership(&self) -> &Membership {
