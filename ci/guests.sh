@@ -18,7 +18,7 @@ export PERSEQ_SAMPLE=${PERSEQ_SAMPLE:-32} PROPTEST_CASES=${PROPTEST_CASES:-16} P
 tests=(-p perseq-abi -p perseq -p perseq-rcu -p perseq-trace -p perseq-tests --lib)
 names=(
     abort_injection abort_injection_controls expressions forks locks models ops opv opv_faults pool processes rcu rcu_interplay
-    sessions shared shared_slots slots stress threads
+    sessions shared shared_slots slots stress threads troubles
 )
 # Some hundred processes, of which an emulated machine makes a minute and a half.
 [ "${1:-some}" = some ] || names+=(rcu_shared)

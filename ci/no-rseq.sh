@@ -24,14 +24,14 @@ failed=0
 compilers="*/compile_errors */linked */environments */debuggers perseq-macros/* */protocol */lock_protocol */rcu_protocol"
 compilers+=" perseq-ctf/* perseq-inspect/*"
 # To the library these are what `off` is, once it has found out.
-as_off="$compilers */sessions */processes */stress */rcu */rcu_shared */rcu_litmus */shared_slots */abort_injection* perseq-cli/*"
+as_off="$compilers */sessions */processes */troubles */stress */rcu */rcu_shared */rcu_litmus */shared_slots */abort_injection* perseq-cli/*"
 # These run another program, which no emulator follows.
-children="perseq-cli/bench perseq-cli/info perseq-cli/trace */sessions */processes"
+children="perseq-cli/bench perseq-cli/info perseq-cli/trace */sessions */processes */troubles"
 # Tens of times slower; what is left are the library's own tests, its models and its slots. The command uses instructions in its
 # benchmarks that valgrind does not know. To valgrind it is an error to ask the kernel for a word of which a byte is not there, or not
 # initialised, as ops vectors do.
 not_under_valgrind="$compilers perseq-cli/* */stress */rcu */rcu_shared */rcu_litmus */shared_slots */forks */abort_injection*"
-not_under_valgrind+=" */opv */opv_faults */sessions */processes"
+not_under_valgrind+=" */opv */opv_faults */sessions */processes */troubles"
 # The emulator itself crashes under timers whose signals go to one thread, whatever the handler does; and it does not know the locks of open
 # file descriptions as the kernel does.
 not_under_qemu="$compilers $children */stress */rcu */rcu_shared"

@@ -9,6 +9,7 @@
 //!   limit, and a way to say that something it needs is missing.
 #![cfg(target_os = "linux")]
 
+pub mod babeltrace;
 pub mod child;
 pub mod cpus;
 pub mod forked;

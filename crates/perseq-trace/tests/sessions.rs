@@ -3,18 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use perseq_ctf::Trace;
 use perseq_ctf::payload::Value;
+use perseq_tests::babeltrace::babeltrace_reads;
 use perseq_tests::child;
 use perseq_tests::forked::{Forked, Signal, sleep};
 use perseq_tests::limit::{Limit, eventually};
 use perseq_tests::sample::some_of;
-use perseq_tests::skip::skip;
 use perseq_trace::{Level, Mode, Session, SessionError, Summary, Version, event, sites};
 
 /// A folder in memory that is removed with this, and the only session at the time.
@@ -56,18 +55,6 @@ fn read(folder: &Path) -> Vec<(String, u64, String)> {
         (event.event_type().name.to_string(), first, format!("{fields:?}"))
     });
     events.collect()
-}
-
-/// babeltrace2 reads the same number of events, if it is there.
-fn babeltrace_reads(folder: &Path, events: u64) {
-    match Command::new("babeltrace2").arg(folder).output() {
-        Err(error) => skip("babeltrace2", error),
-        Ok(output) => {
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
-            assert_eq!(lines as u64, events);
-        }
-    }
 }
 
 fn recorded(summary: Summary) -> u64 {

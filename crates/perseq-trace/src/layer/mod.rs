@@ -61,7 +61,7 @@ pub struct Layer;
 /// | a span that is closed | `TARGET:NAME_close` | `span_id` |
 ///
 /// The target is that of the event or the span: the path of its module, unless another was given. So `app::net:*` enables a module, and
-/// `app::*` all modules of a crate. An export for Perfetto shows a slice from each entry to its exit. The levels error, warn, info, debug and trace are
+/// `app::*` all modules of a crate. An export for Perfetto shows a slice from each entry to its exit, of each thread if the session has [`Context::Tid`](crate::Context::Tid). The levels error, warn, info, debug and trace are
 /// [`Level::OF_RUST`](crate::Level::OF_RUST).
 ///
 /// Integers are of 64 bits, as `tracing` hands them over; `f64`, `bool`, text and bytes are what they are; all else is text: what its `Debug` or `Display`
