@@ -4,10 +4,10 @@
 //! evenly, on all CPUs alike. How fast it runs is measured against the monotonic clock, from the beginning of a session to its end, so the
 //! longer that is the better it is known.
 
-use std::fs;
+use std::{array, fs};
 use std::time::{Duration, Instant};
 
-use perseq_ctf::Clock;
+use perseq_ctf::{Clock, Uuid};
 
 use crate::sys;
 
@@ -80,6 +80,7 @@ impl Source {
             let offset = realtime.cast_signed() - monotonic.cast_signed();
             let mut clock = Clock::nanoseconds("monotonic", offset);
             clock.description = "CLOCK_MONOTONIC".into();
+            clock.uuid = boot();
             return clock;
         }
         let since = Instant::now();
@@ -98,12 +99,20 @@ impl Source {
         let offset = i128::from(realtime) - running.cast_signed();
         let mut clock = Clock::nanoseconds("counter", 0);
         clock.description = "the counter of the processor".into();
+        clock.uuid = boot().map(|boot| array::from_fn(|at| boot[at] ^ b"of the processor"[at]));
         clock.frequency = frequency;
         clock.offset_seconds = i64::try_from(offset.div_euclid(1_000_000_000)).unwrap_or(0);
         let rest = offset.rem_euclid(1_000_000_000).unsigned_abs() * u128::from(frequency) / 1_000_000_000;
         clock.offset_cycles = u64::try_from(rest).unwrap_or(0).min(frequency - 1);
         clock
     }
+}
+
+/// What only this boot of this machine has; LTTng says by it that times are of its monotonic clock.
+fn boot() -> Option<Uuid> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let number = u128::from_str_radix(&text.trim().replace('-', ""), 16).ok()?;
+    Some(number.to_be_bytes())
 }
 
 /// Whether the counter of the processor is a clock. On aarch64 and riscv64 it is the architecture's own, which is one.

@@ -65,6 +65,7 @@ fn recorded(summary: Summary) -> u64 {
 #[test]
 fn fields_of_every_type_are_read_as_they_were_written() {
     let folder = Folder::new("fields");
+    let mut clocks = Vec::new();
     for version in [Version::V1_8, Version::V2] {
         let _ = std::fs::remove_dir_all(&folder.path);
         let session = Session::builder(&folder.path).enable("every:*").version(version).start().unwrap();
@@ -76,6 +77,7 @@ fn fields_of_every_type_are_read_as_they_were_written() {
         assert_eq!(recorded(session.stop().unwrap()), 4);
         let events = read(&folder.path);
         assert_eq!(events.len(), 4);
+        clocks.push(Trace::open(&folder.path).unwrap().types().clock.uuid);
         assert!(events[0].2.contains("Unsigned(4), Signed(-1)"), "{}", events[0].2);
         assert!(events[1].2.contains("0.5") && events[1].2.contains("-0.25"), "{}", events[1].2);
         assert!(events[2].2.contains("text"), "{}", events[2].2);
@@ -83,6 +85,7 @@ fn fields_of_every_type_are_read_as_they_were_written() {
             babeltrace_reads(&folder.path, 4);
         }
     }
+    assert!(clocks[0].is_some() && clocks[0] == clocks[1], "they can be merged: {clocks:?}");
 }
 
 #[test]
