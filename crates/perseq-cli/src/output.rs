@@ -27,6 +27,7 @@ pub enum Failure {
     /// A file has critical sections that break rules: what is to be said last.
     Violations(String),
     /// A session cannot be what it is asked to be.
+    #[cfg(target_os = "linux")]
     Session(Box<dyn error::Error>),
     /// A benchmark came to a result that shows its figures to be worthless.
     Wrong(String),
@@ -50,6 +51,7 @@ impl fmt::Display for Failure {
             Self::Stdout(error) => write!(f, "cannot write to standard output: {error}"),
             Self::File { path, error } => write!(f, "cannot write {}: {error}", path.display()),
             Self::Input { path, error } => write!(f, "{}: {error}", path.display()),
+            #[cfg(target_os = "linux")]
             Self::Session(error) => error.fmt(f),
             Self::Violations(what) | Self::Wrong(what) => f.write_str(what),
         }
@@ -60,7 +62,9 @@ impl error::Error for Failure {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Stdout(error) | Self::File { error, .. } => Some(error),
-            Self::Input { error, .. } | Self::Session(error) => Some(&**error),
+            Self::Input { error, .. } => Some(&**error),
+            #[cfg(target_os = "linux")]
+            Self::Session(error) => Some(&**error),
             Self::Violations(_) | Self::Wrong(_) => None,
         }
     }
