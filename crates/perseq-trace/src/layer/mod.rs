@@ -80,14 +80,14 @@ pub struct Layer;
 ///
 /// # Crate `log`
 /// `LogTracer` of crate `tracing-log` hands over what a program logs. It is recorded as `TARGET:event`, by its own target and level, with
-/// its `message`, `file` and `line`.
+/// its `message`, `file` and `line`. (`init` of `tracing-subscriber` installs it too, where its feature `tracing-log` is on.)
 ///
 /// ```
 /// use perseq_trace::Session;
 /// use tracing_subscriber::prelude::*;
 ///
 /// tracing_log::LogTracer::init()?;
-/// tracing_subscriber::registry().with(perseq_trace::layer()).init();
+/// tracing::subscriber::set_global_default(tracing_subscriber::registry().with(perseq_trace::layer()))?;
 ///
 /// # let folder = std::env::temp_dir().join(format!("perseq-trace-log-{}", std::process::id()));
 /// let session = Session::builder(&folder).enable("files:*").start()?;
@@ -98,8 +98,7 @@ pub struct Layer;
 /// ```
 ///
 /// # Where it may be used
-/// In ordinary code, as `tracing` itself; not in signal handlers. The child of a fork records what is known of its parent: what a callsite has not shown
-/// before the fork is not recorded. A value whose `Debug` records something has that recorded first, and one whose `Debug`
+/// In ordinary code, as `tracing` itself; not in signal handlers. The child of a fork records as its parent does. A value whose `Debug` records something has that recorded first, and one whose `Debug`
 /// panics is not recorded, and the panic goes on.
 #[must_use]
 pub fn layer() -> Layer {
