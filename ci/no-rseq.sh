@@ -29,9 +29,9 @@ as_off="$compilers */sessions */processes */troubles */stress */rcu */rcu_shared
 children="perseq-cli/bench perseq-cli/info perseq-cli/trace */sessions */processes */troubles"
 # Tens of times slower; what is left are the library's own tests, its models and its slots. The command uses instructions in its
 # benchmarks that valgrind does not know. To valgrind it is an error to ask the kernel for a word of which a byte is not there, or not
-# initialised, as ops vectors do.
+# initialised, as ops vectors do; and it has addresses for a dozen sessions of the tracer.
 not_under_valgrind="$compilers perseq-cli/* */stress */rcu */rcu_shared */rcu_litmus */shared_slots */forks */abort_injection*"
-not_under_valgrind+=" */opv */opv_faults */sessions */processes */troubles"
+not_under_valgrind+=" */opv */opv_faults */sessions */processes */troubles perseq-trace/tracing"
 # The emulator itself crashes under timers whose signals go to one thread, whatever the handler does; and it does not know the locks of open
 # file descriptions as the kernel does.
 not_under_qemu="$compilers $children */stress */rcu */rcu_shared"
