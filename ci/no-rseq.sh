@@ -23,15 +23,17 @@ failed=0
 # Left out, as patterns of package/binary; the last explore models, or are of crates without sequences.
 compilers="*/compile_errors */linked */environments */debuggers perseq-macros/* */protocol */lock_protocol */rcu_protocol"
 compilers+=" perseq-ctf/* perseq-inspect/*"
+# Sessions take their time, and to them a thread that the library registers is as good as one that libc has.
+tracer="*/sessions */processes */troubles */tracing"
 # To the library these are what `off` is, once it has found out.
-as_off="$compilers */sessions */processes */troubles */stress */rcu */rcu_shared */rcu_litmus */shared_slots */abort_injection* perseq-cli/*"
+as_off="$compilers $tracer */stress */rcu */rcu_shared */rcu_litmus */shared_slots */abort_injection* perseq-cli/*"
 # These run another program, which no emulator follows.
-children="perseq-cli/bench perseq-cli/info perseq-cli/trace */sessions */processes */troubles"
+children="perseq-cli/bench perseq-cli/info perseq-cli/trace $tracer"
 # Tens of times slower; what is left are the library's own tests, its models and its slots. The command uses instructions in its
 # benchmarks that valgrind does not know. To valgrind it is an error to ask the kernel for a word of which a byte is not there, or not
 # initialised, as ops vectors do; and it has addresses for a dozen sessions of the tracer.
 not_under_valgrind="$compilers perseq-cli/* */stress */rcu */rcu_shared */rcu_litmus */shared_slots */forks */abort_injection*"
-not_under_valgrind+=" */opv */opv_faults */sessions */processes */troubles perseq-trace/tracing"
+not_under_valgrind+=" */opv */opv_faults $tracer"
 # The emulator itself crashes under timers whose signals go to one thread, whatever the handler does; and it does not know the locks of open
 # file descriptions as the kernel does.
 not_under_qemu="$compilers $children */stress */rcu */rcu_shared"
@@ -74,7 +76,7 @@ fi
 for name in "$@"; do
     case $name in
     off) way off "$compilers" env PERSEQ=off ;;
-    tunable) way tunable "$compilers" env GLIBC_TUNABLES=glibc.pthread.rseq=0 ;;
+    tunable) way tunable "$compilers $tracer" env GLIBC_TUNABLES=glibc.pthread.rseq=0 ;;
     forbidden) way forbidden "$as_off" "$deny" rseq=EPERM -- ;;
     hidden) way hidden "$as_off" "$deny" rseq=ENOSYS -- ;;
     valgrind)
