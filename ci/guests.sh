@@ -17,11 +17,11 @@ cd "$(dirname "$0")/.."
 export PERSEQ_SAMPLE=${PERSEQ_SAMPLE:-32} PROPTEST_CASES=${PROPTEST_CASES:-16} PERSEQ_STRESS=${PERSEQ_STRESS:-1}
 tests=(-p perseq-abi -p perseq -p perseq-rcu -p perseq-trace -p perseq-tests --lib)
 names=(
-    abort_injection abort_injection_controls expressions forks locks models ops opv opv_faults pool processes rcu rcu_interplay
-    sessions shared shared_slots slots stress threads troubles
+    abort_injection abort_injection_controls expressions forks locks models ops opv opv_faults pool rcu rcu_interplay rings sessions
+    shared shared_slots slots stress threads
 )
 # Some hundred processes, of which an emulated machine makes a minute and a half.
-[ "${1:-some}" = some ] || names+=(rcu_shared)
+[ "${1:-some}" = some ] || names+=(processes rcu_shared troubles)
 for test in "${names[@]}"; do
     tests+=(--test "$test")
 done
