@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds what the benchmarks load of other libraries, into target/peers: a peer for each flavour of liburcu, and one for LTTng-UST.
+# Builds what the benchmarks load of other libraries, into target/peers: a peer for each flavour of liburcu, one for LTTng-UST and one for Tracy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . ci/lib.sh
@@ -40,6 +40,13 @@ lttng() {
     cp benches/peers/lttng.sh "$target/lttng.sh"
 }
 
+# Its client in a library of ours, which cargo fetches with it. The port is not that of programs that somebody looks at.
+tracy() {
+    TRACY_CLIENT_SYS_CXXFLAGS=-DTRACY_DATA_PORT=28086 CARGO_TARGET_DIR=$target/tracy \
+        cargo build --release --locked --quiet --manifest-path benches/peers/tracy/Cargo.toml &&
+        cp "$target/tracy/release/libtracy.so" "$target/tracy.so"
+}
+
 if has urcu/urcu-memb.h; then
     liburcu
     echo "peers: liburcu in $target"
@@ -51,4 +58,9 @@ if has lttng/tracepoint-event.h && command -v lttng-sessiond >/dev/null; then
     echo "peers: LTTng-UST in $target"
 else
     skip peers "peers of the benchmarks: LTTng-UST (packages liblttng-ust-dev, lttng-tools) is not installed"
+fi
+if command -v "${CXX:-c++}" >/dev/null && tracy; then
+    echo "peers: Tracy in $target"
+else
+    skip peers "peers of the benchmarks: Tracy needs a C++ compiler (package g++) and crate tracy-client"
 fi

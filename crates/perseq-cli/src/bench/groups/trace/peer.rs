@@ -64,6 +64,11 @@ pub trait Peer: Sync {
     /// Its name in the report.
     fn name(&self) -> &'static str;
 
+    /// Whether it can record such an event at all.
+    fn has(&self, _event: Event) -> bool {
+        true
+    }
+
     /// A loop that records an event again and again, for the calling thread.
     fn events(&'static self, event: Event) -> Result<Op, String>;
 
