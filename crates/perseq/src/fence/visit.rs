@@ -8,10 +8,13 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::FenceError;
 
+/// How often a CPU can come and go before this gives up.
+const ATTEMPTS: u32 = 8;
+
 /// Runs on `cpu` for a moment and returns with the affinity that was found.
 ///
 /// EINVAL says that the thread may not run there: the CPU is offline, and then nobody does, or outside of this thread's cpuset,
-/// where other threads may be.
+/// where other threads may be. Which of both is asked after that, so the CPU may have come back meanwhile.
 pub(super) fn visit(cpu: u32) -> Result<(), FenceError> {
     if cpu >= crate::cpu::bound() {
         return Ok(());
@@ -22,12 +25,18 @@ pub(super) fn visit(cpu: u32) -> Result<(), FenceError> {
         return Err(FenceError);
     }
     there.set(cpu as usize);
-    match sched_setaffinity(None, &there) {
-        // The kernel moves the thread before the call returns.
-        Ok(()) => sched_setaffinity(None, &home).map_err(|_| FenceError),
-        Err(Errno::INVAL) if crate::cpu::online().is_some_and(|online| !online.contains(cpu)) => Ok(()),
-        Err(_) => Err(FenceError),
+    for _ in 0..ATTEMPTS {
+        match sched_setaffinity(None, &there) {
+            // The kernel moves the thread before the call returns.
+            Ok(()) => return sched_setaffinity(None, &home).map_err(|_| FenceError),
+            Err(Errno::INVAL) => {}
+            Err(_) => break,
+        }
+        if crate::cpu::online().is_some_and(|online| !online.contains(cpu)) {
+            return Ok(());
+        }
     }
+    Err(FenceError)
 }
 
 #[cfg(test)]
