@@ -9,6 +9,7 @@
 //! The first two are replaced whole, by renaming: whenever the process ends, the types are there.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, at};
@@ -40,7 +41,10 @@ impl Directory {
         fs::create_dir_all(&directory.path).map_err(at(&directory.path))?;
         // Whoever makes this file first has the folder.
         let mark = directory.path.join(METADATA);
-        File::create_new(&mark).map_err(at(&mark))?;
+        File::create_new(&mark).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Error::Exists(directory.path.clone()),
+            _ => at(&mark)(error),
+        })?;
         if let Err(error) = directory.update(types) {
             let _ = fs::remove_file(&mark);
             return Err(error);
@@ -96,6 +100,15 @@ impl Directory {
         let reader = file.try_clone().map_err(at(&path))?;
         let (last, written) = Packets::new(Box::new(reader), path, types).last()?;
         Ok(StreamWriter::new(file, types, cpu, start).after(last, written))
+    }
+
+    /// Removes what was [created](Self::create) a moment ago, with the streams of so many CPUs; and the folder, if nothing else is in it.
+    pub fn discard(self, streams: u32) {
+        let streams = (0..streams).map(|cpu| format!("{STREAM}{cpu}"));
+        for name in streams.chain([SIDE.to_owned(), METADATA.to_owned()]) {
+            let _ = fs::remove_file(self.path.join(name));
+        }
+        let _ = fs::remove_dir(&self.path);
     }
 
     /// Where it is.

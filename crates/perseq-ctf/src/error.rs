@@ -11,6 +11,8 @@ use crate::validate::InvalidType;
 pub enum Error {
     /// A file or a folder cannot be read or written.
     Io(PathBuf, io::Error),
+    /// There is a trace in the folder already.
+    Exists(PathBuf),
     /// The trace is of no valid type.
     Type(InvalidType),
     /// The folder has no `.perseq.json`: it is no trace of ours.
@@ -23,6 +25,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Exists(path) => {
+                write!(f, "there is a trace in {} already: name another folder, or remove it", path.display())
+            }
             Self::Type(error) => write!(f, "{error}"),
             Self::NoTrace(path) => {
                 write!(f, "{}: no trace of perseq-ctf, which has a file .perseq.json", path.display())
@@ -37,7 +42,7 @@ impl error::Error for Error {
         match self {
             Self::Io(_, error) => Some(error),
             Self::Type(error) => Some(error),
-            Self::NoTrace(_) | Self::Damaged(..) => None,
+            Self::Exists(_) | Self::NoTrace(_) | Self::Damaged(..) => None,
         }
     }
 }

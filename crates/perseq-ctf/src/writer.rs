@@ -243,6 +243,12 @@ impl<W: Output> StreamWriter<W> {
         self.flush()
     }
 
+    /// The time of the last event, or of the beginning if there is none.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
     /// How far the source of the events had been read at the last event: see [`position`](Self::position).
     #[must_use]
     pub fn reached(&self) -> u64 {

@@ -1,11 +1,14 @@
 //! The clock of a session: the counter of the processor, or the monotonic clock where that is not to be trusted.
 //!
 //! The counter is read in the section, and tells the time at once. It is trusted if the kernel keeps its own time by it: then it runs
-//! evenly, on all CPUs alike. How fast it runs is measured against the monotonic clock, from the beginning of a session to its end, so the
+//! evenly, on all CPUs alike. How fast it runs is measured against a clock of the kernel's, from the beginning of a session to its end, so the
 //! longer that is the better it is known.
+//!
+//! That clock, `CLOCK_BOOTTIME`, goes on while the machine is suspended, as most counters do. Where the counter stopped, or began anew, what is measured over the
+//! whole session makes no sense: then it stays with what was measured when it began.
 
-use std::{array, fs};
 use std::time::{Duration, Instant};
+use std::{array, fs};
 
 use perseq_ctf::{Clock, Uuid};
 
@@ -14,17 +17,17 @@ use crate::sys;
 /// How long the counter is measured at least.
 const BASELINE: Duration = Duration::from_millis(20);
 
-/// A moment by both clocks.
-#[derive(Clone, Copy, Debug)]
+/// A moment by the clock of a session, and by that of the kernel's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Moment {
-    cycles: u64,
-    monotonic: u64,
+    ticks: u64,
+    since_boot: u64,
 }
 
 impl Moment {
-    fn now() -> Self {
-        let (cycles, monotonic) = both(perseq::section::tsc, sys::monotonic);
-        Self { cycles, monotonic }
+    fn now(clock: fn() -> u64) -> Self {
+        let (ticks, since_boot) = both(clock, sys::since_boot);
+        Self { ticks, since_boot }
     }
 }
 
@@ -40,7 +43,7 @@ fn both(one: impl Fn() -> u64, other: impl Fn() -> u64) -> (u64, u64) {
 }
 
 /// The clock of a session.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
     begin: Moment,
     /// The counter is read in sections.
@@ -50,14 +53,14 @@ pub(crate) struct Source {
 impl Source {
     /// As numbers, for [`from_words`](Self::from_words) in another process.
     pub(crate) fn to_words(self) -> [u64; 3] {
-        [self.begin.cycles, self.begin.monotonic, self.counter.into()]
+        [self.begin.ticks, self.begin.since_boot, self.counter.into()]
     }
 
     /// What [`to_words`](Self::to_words) has made.
     pub(crate) fn from_words(words: &[u64]) -> Option<Self> {
         match *words {
-            [cycles, monotonic, counter] => {
-                Some(Self { begin: Moment { cycles, monotonic }, counter: counter != 0 })
+            [ticks, since_boot, counter] => {
+                Some(Self { begin: Moment { ticks, since_boot }, counter: counter != 0 })
             }
             _ => None,
         }
@@ -65,12 +68,19 @@ impl Source {
 
     /// The better one of the two.
     pub(crate) fn choose() -> Self {
-        Self { begin: Moment::now(), counter: is_trusted() }
+        let counter = is_trusted();
+        Self { begin: Moment::now(if counter { perseq::section::tsc } else { sys::monotonic }), counter }
     }
 
     /// When the session began, by this clock.
     pub(crate) fn begin(&self) -> u64 {
-        if self.counter { self.begin.cycles } else { self.begin.monotonic }
+        self.begin.ticks
+    }
+
+    /// What is known of it by now, better than before, if it makes sense.
+    pub(crate) fn describe_again(&self, before: &Clock) -> Clock {
+        let now = self.describe();
+        if agree(before.frequency, now.frequency) { now } else { before.clone() }
     }
 
     /// What is known of it by now.
@@ -84,13 +94,13 @@ impl Source {
             return clock;
         }
         let since = Instant::now();
-        let mut end = Moment::now();
-        while Duration::from_nanos(end.monotonic.saturating_sub(self.begin.monotonic)) < BASELINE {
+        let mut end = Moment::now(perseq::section::tsc);
+        while Duration::from_nanos(end.since_boot.saturating_sub(self.begin.since_boot)) < BASELINE {
             std::thread::sleep(BASELINE.saturating_sub(since.elapsed()));
-            end = Moment::now();
+            end = Moment::now(perseq::section::tsc);
         }
-        let cycles = end.cycles.saturating_sub(self.begin.cycles);
-        let nanos = end.monotonic.saturating_sub(self.begin.monotonic);
+        let cycles = end.ticks.saturating_sub(self.begin.ticks);
+        let nanos = end.since_boot.saturating_sub(self.begin.since_boot);
         let frequency = u128::from(cycles) * 1_000_000_000 / u128::from(nanos.max(1));
         let frequency = u64::try_from(frequency).unwrap_or(u64::MAX).max(1);
         // When the counter was 0, by the clock of the wall.
@@ -108,6 +118,11 @@ impl Source {
     }
 }
 
+/// Whether these can be the frequency of one clock: the kernel's are steered by up to half a thousandth.
+fn agree(one: u64, other: u64) -> bool {
+    one.abs_diff(other) <= one / 1000
+}
+
 /// What only this boot of this machine has; LTTng says by it that times are of its monotonic clock.
 fn boot() -> Option<Uuid> {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
@@ -121,10 +136,16 @@ fn is_trusted() -> bool {
         return cfg!(any(target_arch = "aarch64", target_arch = "riscv64"));
     }
     let source = fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
-    if source.is_ok_and(|source| source.trim() == "tsc") {
-        return true;
+    match source.as_deref().map(str::trim).unwrap_or_default() {
+        "tsc" => true,
+        // A hypervisor's clock is made of the counter, which runs evenly if the processor says so.
+        "kvm-clock" | "hyperv_clocksource_tsc_page" | "xen" => is_even(),
+        // The kernel has another, even where the processor says so: it may have found that out to be false.
+        _ => false,
     }
-    // A hypervisor's clock is made of a counter that does not stop, if there is one.
+}
+
+fn is_even() -> bool {
     fs::read_to_string("/proc/cpuinfo").is_ok_and(|info| {
         let flags = info.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
         ["constant_tsc", "nonstop_tsc"].iter().all(|flag| flags.split_whitespace().any(|has| has == *flag))
@@ -136,6 +157,17 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+
+    #[test]
+    fn a_clock_stays_what_it_was_where_it_cannot_be_measured() {
+        let counter = Source { counter: true, ..Source::choose() };
+        let before = Clock { frequency: 1_234, ..counter.describe() };
+        // Another machine's, or this one's after it began anew.
+        assert_eq!(counter.describe_again(&before), before);
+        assert!(agree(2_450_000_000, 2_451_000_000) && !agree(2_450_000_000, 1_225_000_000));
+        let right = counter.describe();
+        assert!(agree(right.frequency, counter.describe_again(&right).frequency));
+    }
 
     #[test]
     fn who_was_interrupted_between_two_clocks_tries_again() {

@@ -59,11 +59,17 @@ impl Consumer {
     ) -> Result<Self, SessionError> {
         let directory = Directory::create(output, &types, plan.version).map_err(SessionError::Output)?;
         let begin = plan.clock.begin();
-        let stream = |cpu| Ok(Stream::new(cpu, directory.stream(&types, cpu, begin)?));
-        let streams = (0..rings.slots()).map(stream).collect::<Result<_, _>>();
-        let streams = streams.map_err(SessionError::Output)?;
-        let known = Known { registry: Registry::of(session), directory, types, full: false, trouble: None };
-        Ok(Self { rings, plan, known, streams })
+        let mut consumer = Self::of(session, plan, rings, directory, types);
+        for cpu in 0..consumer.rings.slots() {
+            match consumer.known.directory.stream(&consumer.known.types, cpu, begin) {
+                Ok(writer) => consumer.streams.push(Stream::new(cpu, writer)),
+                Err(error) => {
+                    consumer.discard();
+                    return Err(SessionError::Output(error));
+                }
+            }
+        }
+        Ok(consumer)
     }
 
     /// One that goes on with the trace of a session whose reader is gone.
@@ -71,15 +77,25 @@ impl Consumer {
         let (directory, types) =
             Directory::resume(&plan.output, plan.version).map_err(SessionError::Output)?;
         let begin = plan.clock.begin();
-        let stream = |cpu| {
-            let mut stream = Stream::new(cpu, directory.resume_stream(&types, cpu, begin)?);
-            stream.skip_what_was_read(&rings);
-            Ok(stream)
-        };
-        let streams = (0..rings.slots()).map(stream).collect::<Result<_, _>>();
-        let streams = streams.map_err(SessionError::Output)?;
+        let mut consumer = Self::of(session, plan, rings, directory, types);
+        for cpu in 0..consumer.rings.slots() {
+            let writer = consumer.known.directory.resume_stream(&consumer.known.types, cpu, begin);
+            let mut stream = Stream::new(cpu, writer.map_err(SessionError::Output)?);
+            stream.skip_what_was_read(&consumer.rings);
+            consumer.streams.push(stream);
+        }
+        Ok(consumer)
+    }
+
+    /// One without streams.
+    fn of(session: &Path, plan: Plan, rings: Arc<Rings>, directory: Directory, types: TraceType) -> Self {
         let known = Known { registry: Registry::of(session), directory, types, full: false, trouble: None };
-        Ok(Self { rings, plan, known, streams })
+        Self { rings, plan, known, streams: Vec::new() }
+    }
+
+    /// Removes the trace, which is new.
+    pub(crate) fn discard(self) {
+        self.known.directory.discard(self.streams.len() as u32);
     }
 
     /// What became of the events so far.
@@ -127,7 +143,7 @@ impl Consumer {
     pub(crate) fn finish(mut self) -> Result<Summary, SessionError> {
         self.copy();
         // By now the clock is known best.
-        self.known.types.clock = self.plan.clock.describe();
+        self.known.types.clock = self.plan.clock.describe_again(&self.known.types.clock);
         let mut error = self.known.trouble.take();
         if let Err(failed) = self.known.directory.update(&self.known.types) {
             error.get_or_insert(SessionError::Output(failed));

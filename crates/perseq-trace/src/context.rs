@@ -67,7 +67,7 @@ impl Bytes {
     }
 
     fn of_this_thread() -> Self {
-        let wanted = WANTED.load(Ordering::Relaxed);
+        let wanted = WANTED.load(Ordering::Acquire);
         let wants = |context: Context| wanted & 1 << context as u8 != 0;
         let mut made = Self::NONE;
         if wants(Context::Pid) {
@@ -104,20 +104,20 @@ thread_local! {
 }
 
 fn renew() {
-    GENERATION.fetch_add(1, Ordering::Relaxed);
+    GENERATION.fetch_add(1, Ordering::Release);
 }
 
-/// Has this recorded from now on.
+/// Has this recorded from now on. Whoever gets it finds that all sites are off, or on in the session that wants it.
 pub(crate) fn want(context: &[Context]) {
     IN_CHILD.register();
-    WANTED.store(context.iter().fold(0, |wanted, context| wanted | 1 << *context as u8), Ordering::Relaxed);
+    WANTED.store(context.iter().fold(0, |wanted, context| wanted | 1 << *context as u8), Ordering::Release);
     renew();
 }
 
 /// That of the calling thread. Async-signal-safe, where thread-local storage is: in programs, and libraries that were loaded with them.
 pub(crate) fn here() -> Bytes {
     let here = HERE.try_with(|(generation, bytes)| {
-        let now = GENERATION.load(Ordering::Relaxed);
+        let now = GENERATION.load(Ordering::Acquire);
         if generation.get() != now {
             // A handler that comes in between makes the same.
             bytes.set(Bytes::of_this_thread());

@@ -1,7 +1,6 @@
 //! Sessions as those see them who did not start them: what there is, and what can be asked of it.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,14 +9,15 @@ use perseq_ctf::{EventType, Level};
 use serde_json::Value;
 use wildmatch::WildMatch;
 
+use crate::claim::{Claim, consumer};
 use crate::consumer::Consumer;
 use crate::context::Context;
 use crate::emit::Mode;
 use crate::home::{self, CONSUMER, Locked, PLAN, STOP};
 use crate::plan::{Plan, Rule};
 use crate::program::open_rings;
-use crate::ring::Rings;
-use crate::session::{Session, SessionError, at, place_of};
+use crate::ring::{self, Rings};
+use crate::session::{Session, SessionError, at, place_of, unique};
 use crate::stream::Summary;
 use crate::sys;
 
@@ -89,7 +89,7 @@ impl Active {
     /// # Errors
     /// If it cannot be read.
     pub fn status(&self) -> Result<Status, SessionError> {
-        let (plan, _) = Plan::read(&self.place)?;
+        let plan = Plan::read(&self.place)?;
         let rule = |rule: &Rule| (rule.on, rule.glob.to_string(), rule.level);
         Ok(Status {
             rules: plan.rules.iter().map(rule).collect(),
@@ -120,7 +120,7 @@ impl Active {
     fn rule(&self, rule: Rule) -> Result<(), SessionError> {
         // One after the other.
         let lock = Locked::open(&self.place.join(CONSUMER))?;
-        let (mut plan, _) = Plan::read(&self.place)?;
+        let mut plan = Plan::read(&self.place)?;
         // What it was before is as it was, unless this says otherwise.
         plan.rules.retain(|before| before.glob != rule.glob);
         plan.rules.push(rule);
@@ -135,15 +135,24 @@ impl Active {
     /// # Errors
     /// If the session is of another kind, or the folder cannot be written.
     pub fn snapshot(&self, folder: &Path) -> Result<Summary, SessionError> {
-        let (plan, _) = Plan::read(&self.place)?;
+        let plan = Plan::read(&self.place)?;
         if plan.mode != Mode::Overwrite {
             return Err(SessionError::NoSnapshot);
         }
         let (_, mut types) =
             perseq_ctf::Directory::resume(&plan.output, plan.version).map_err(SessionError::Output)?;
+        types.uuid = unique();
         types.clock = plan.clock.describe();
         types.events.clear();
-        Consumer::new(&self.place, plan, self.rings()?, folder, types)?.finish()
+        let rings = self.rings()?;
+        let mut consumer = Consumer::new(&self.place, plan, Arc::clone(&rings), folder, types)?;
+        consumer.copy();
+        if ring::is_closed(&rings) {
+            // What was copied last may be what the memory was then: nothing.
+            consumer.discard();
+            return Err(SessionError::Unknown(self.name()));
+        }
+        consumer.finish()
     }
 
     /// Asks whoever reads the rings to stop, and waits until he has, for some time at most.
@@ -179,10 +188,12 @@ impl Active {
     /// If somebody reads them, or the trace cannot be gone on with.
     pub fn resume(&self) -> Result<Session, SessionError> {
         let claim = Claim::take(&self.place)?;
-        let (plan, _) = Plan::read(&self.place)?;
+        let plan = Plan::read(&self.place)?;
         let rings = self.rings()?;
         let consumer = Consumer::resume(&self.place, plan.clone(), Arc::clone(&rings))?;
-        Session::host(&self.place, &plan, &rings, consumer, claim, false)
+        let session = Session::host(&self.place, &plan, &rings, consumer, claim, false)?;
+        home::ring();
+        Ok(session)
     }
 
     /// Writes what is in the rings of a session whose reader was killed, and ends it.
@@ -202,32 +213,6 @@ impl Active {
     }
 }
 
-/// This process reads the rings of a session, until this is dropped or the process ends.
-///
-/// It is the file and not its path: there may be another session of the name meanwhile.
-#[derive(Debug)]
-pub(crate) struct Claim(Locked);
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        let _ = self.0.set_len(0);
-    }
-}
-
-impl Claim {
-    pub(crate) fn take(place: &Path) -> Result<Self, SessionError> {
-        let path = place.join(CONSUMER);
-        let file = Locked::open(&path)?;
-        if let Some(process) = consumer(place) {
-            return Err(SessionError::Consumed(process));
-        }
-        let (process, started) = (sys::process(), sys::started(sys::process()).unwrap_or(0));
-        let written = file.set_len(0).and_then(|()| write!(&*file, "{process} {started}"));
-        written.and_then(|()| file.unlock()).map_err(at(&path))?;
-        Ok(Self(file))
-    }
-}
-
 /// How long a session may be made before somebody claims it.
 const UNCLAIMED: Duration = Duration::from_secs(1);
 
@@ -241,14 +226,6 @@ pub(crate) fn sweep() {
             home::remove(&place);
         }
     }
-}
-
-/// The process that reads the rings of a session, if it lives.
-fn consumer(place: &Path) -> Option<u32> {
-    let text = String::from_utf8(home::read(&place.join(CONSUMER)).ok()?).ok()?;
-    let (process, started) = text.split_once(' ')?;
-    let process = process.parse().ok()?;
-    (sys::started(process).unwrap_or(0) == started.parse::<u64>().ok()?).then_some(process)
 }
 
 /// A program that listens.
@@ -276,9 +253,10 @@ pub fn programs() -> Result<Vec<Program>, SessionError> {
     let mut programs = Vec::new();
     for entry in fs::read_dir(&folder).map_err(at(&folder))?.flatten() {
         let path = entry.path();
-        let Some(process) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
+        let name = entry.file_name();
+        let mut parts = name.to_str().unwrap_or_default().split('.');
+        let (Some(process), Some(_), None) = (parts.next(), parts.next(), parts.next()) else { continue };
+        let Ok(process) = process.parse::<u32>() else { continue };
         let Some(said) = home::read(&path).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok())
         else {
             continue;
@@ -300,6 +278,16 @@ pub fn programs() -> Result<Vec<Program>, SessionError> {
             events: events.filter_map(|event| EventType::from_json(event.to_string().as_bytes())).collect(),
         });
     }
+    // The copies of this crate in a program, if there are several, are one program.
     programs.sort_by_key(|program| program.process);
+    programs.dedup_by(|copy, program| {
+        let same = copy.process == program.process;
+        if same {
+            program.events.append(&mut copy.events);
+            program.session = program.session.take().or(copy.session.take());
+            program.trouble = program.trouble.take().or(copy.trouble.take());
+        }
+        same
+    });
     Ok(programs)
 }

@@ -5,11 +5,12 @@
 
 use std::mem::MaybeUninit;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicPtr, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use crate::context;
 use crate::ring::{self, Emitted, HEADER, MAX, Producers, Rings, Turned};
+use crate::site::Site;
 use crate::sys::{self, ErrnoKept};
 
 /// Set in an id: the clock is not read in the section.
@@ -48,9 +49,6 @@ impl Mode {
 
 /// The rings; null before the first session. They stay for ever.
 static RINGS: AtomicPtr<Rings> = AtomicPtr::new(null_mut());
-static MODE: AtomicU32 = AtomicU32::new(0);
-/// The thread of this process that reads the rings.
-static READER: AtomicI32 = AtomicI32::new(0);
 
 /// The rings, if there are any.
 #[inline(always)]
@@ -59,59 +57,55 @@ pub(crate) fn rings() -> Option<&'static Rings> {
     unsafe { RINGS.load(Ordering::Acquire).as_ref() }
 }
 
-/// Has events go to these rings from now on.
-pub(crate) fn record_into(rings: &'static Rings, mode: Mode) {
-    set_mode(mode);
+/// Has events go to these rings from now on. All sites are off, and are on in no other session than that of the rings.
+pub(crate) fn record_into(rings: &'static Rings) {
     RINGS.store(std::ptr::from_ref(rings).cast_mut(), Ordering::Release);
 }
 
-/// What this process does where there is no room.
-pub fn set_mode(mode: Mode) {
-    MODE.store(mode as u32, Ordering::Relaxed);
-}
-
-/// The calling thread reads the rings, and so never waits for whoever does.
-pub fn set_reader(thread: i32) {
-    READER.store(thread, Ordering::Relaxed);
-}
-
-fn mode() -> Mode {
-    Mode::from_number(MODE.load(Ordering::Relaxed).into()).unwrap_or(Mode::Discard)
-}
-
-/// Records an event of this id, whose fields take `size` bytes and are written by `put`. Async-signal-safe if `put` is.
-#[doc(hidden)]
+/// The rings in which events of the site have this id.
+///
+/// A session may end, and another begin, between any two instructions here. A site is off before there are other rings, and on after
+/// that, by a release; so whoever acquires an id finds its rings or later ones, and whoever acquires rings finds the ids of these or later ones. An id that is there
+/// before and after is that of rings that were found in between.
 #[inline(always)]
-pub fn record(id: u32, size: usize, put: impl FnOnce(*mut u8)) {
-    if let Some(rings) = rings() {
-        record_in(rings, id, size, put);
+fn rings_of(site: &Site, id: u32) -> Option<&'static Rings> {
+    if !site.has(id) {
+        return None;
     }
+    rings().filter(|_| site.has(id))
 }
 
-/// As [`record`], in these rings.
+/// Records an event of the site, which was [on](Site::enabled) with this id, whose fields take `size` bytes and are written by `put`. Async-signal-safe if `put` is.
 #[doc(hidden)]
 #[inline(always)]
-pub fn record_in(rings: &Rings, id: u32, size: usize, put: impl FnOnce(*mut u8)) {
+pub fn record(site: &Site, id: u32, size: usize, put: impl FnOnce(*mut u8)) {
+    let Some(rings) = rings_of(site, id) else { return };
     if id & CONTEXT != 0 {
-        return with_context(rings, id, size, put);
+        return with_context(rings, site, id, size, put);
     }
-    plain(rings, id, size, put);
+    record_in(rings, id, size, put);
 }
 
 /// Records the context before the fields.
 #[cold]
 #[inline(never)]
-fn with_context(rings: &Rings, id: u32, size: usize, put: impl FnOnce(*mut u8)) {
+fn with_context(rings: &Rings, site: &Site, id: u32, size: usize, put: impl FnOnce(*mut u8)) {
     let context = context::here();
-    plain(rings, id, context.len() + size, |at: *mut u8| {
+    // It is that of another session, if there is one by now.
+    if !site.has(id) {
+        return;
+    }
+    record_in(rings, id, context.len() + size, |at: *mut u8| {
         // SAFETY: there is room for both; the context is somewhere else.
         unsafe { at.copy_from_nonoverlapping(context.as_ptr(), context.len()) };
         put(at.wrapping_add(context.len()));
     });
 }
 
+/// As [`record`], in these rings and without a context.
+#[doc(hidden)]
 #[inline(always)]
-fn plain(rings: &Rings, id: u32, size: usize, put: impl FnOnce(*mut u8)) {
+pub fn record_in(rings: &Rings, id: u32, size: usize, put: impl FnOnce(*mut u8)) {
     let words = (size + (HEADER - 8)).div_ceil(8);
     if words == 1 {
         let mut rest = [0_u64; 1];
@@ -200,8 +194,10 @@ fn again(rings: &Rings, id: u32, rest: *const u64, len: usize) {
         if unsafe { ring::pad(producers, size) } == Turned::Never {
             break;
         }
-        let room = match (mode(), rings.common().size.load(Ordering::Relaxed)) {
-            // Nobody reads this ring any more, though it could not be closed.
+        let control = rings.common();
+        let mode = control.mode();
+        let room = match (mode, control.size.load(Ordering::Relaxed)) {
+            // Nobody reads them any more.
             (_, 0) => break,
             (Mode::Overwrite, _) => u64::MAX,
             (Mode::Discard | Mode::Block, size) => size,
@@ -212,7 +208,7 @@ fn again(rings: &Rings, id: u32, rest: *const u64, len: usize) {
             completed(rings);
         }
         if turned == Turned::Full {
-            if mode() != Mode::Block || !wait_for_room(rings, &mut since) {
+            if mode != Mode::Block || !wait_for_room(rings, &mut since) {
                 break;
             }
             // Whoever waits is bounded by that.
@@ -235,11 +231,11 @@ fn completed(rings: &Rings) {
 
 /// Waits for a turn of the reader; says whether it is worth to try again.
 fn wait_for_room(rings: &Rings, since: &mut Option<Instant>) -> bool {
+    let control = rings.common();
     // Its allocator may record, for instance.
-    if sys::thread() == READER.load(Ordering::Relaxed) {
+    if sys::thread() == control.reader.load(Ordering::Relaxed) {
         return false;
     }
-    let control = rings.common();
     let turns = control.turns.load(Ordering::Relaxed);
     if control.missed.load(Ordering::Relaxed) == turns.wrapping_add(1) {
         // Another has waited long enough for this one.

@@ -5,17 +5,11 @@ use perseq_ctf::Kind;
 /// The longest text or bytes; what is longer is cut off, a text before the letter that does not fit.
 const LONGEST: usize = u16::MAX as usize;
 
-/// What keeps others from implementing [`Encode`].
+/// What can be written into an event. Not for others to implement: [`Encode`] is not, either.
 ///
 /// # Safety
-/// [`Encode::put`] writes as many bytes as [`Encode::size`] says.
-pub unsafe trait Sealed {}
-
-/// What a field of an event can be: integers, floats, `bool`, `str`, `[u8]` and an [`enumeration!`](crate::enumeration).
-pub trait Encode: Sealed {
-    /// What it is in a trace.
-    const KIND: Kind;
-
+/// [`put`](Self::put) writes as many bytes as [`size`](Self::size) says.
+pub unsafe trait Put {
     /// The bytes that it takes.
     fn size(&self) -> usize;
 
@@ -26,14 +20,16 @@ pub trait Encode: Sealed {
     unsafe fn put(&self, at: *mut u8) -> *mut u8;
 }
 
+/// What a field of an event can be: integers, floats, `bool`, `str`, `[u8]` and an [`enumeration!`](crate::enumeration).
+pub trait Encode: Put {
+    /// What it is in a trace.
+    const KIND: Kind;
+}
+
 macro_rules! plain {
     ($($type:ty: $kind:expr),*) => { $(
         // SAFETY: a value of the type is written.
-        unsafe impl Sealed for $type {}
-
-        impl Encode for $type {
-            const KIND: Kind = $kind;
-
+        unsafe impl Put for $type {
             #[inline(always)]
             fn size(&self) -> usize {
                 size_of::<Self>()
@@ -48,6 +44,10 @@ macro_rules! plain {
                 }
             }
         }
+
+        impl Encode for $type {
+            const KIND: Kind = $kind;
+        }
     )* };
 }
 
@@ -57,11 +57,7 @@ plain!(usize: if size_of::<usize>() == 8 { Kind::U64 } else { Kind::U32 });
 plain!(isize: if size_of::<isize>() == 8 { Kind::I64 } else { Kind::I32 });
 
 // SAFETY: the length, and as many bytes as it says.
-unsafe impl Sealed for [u8] {}
-
-impl Encode for [u8] {
-    const KIND: Kind = Kind::Bytes;
-
+unsafe impl Put for [u8] {
     #[inline]
     fn size(&self) -> usize {
         2 + self.len().min(LONGEST)
@@ -79,12 +75,12 @@ impl Encode for [u8] {
     }
 }
 
+impl Encode for [u8] {
+    const KIND: Kind = Kind::Bytes;
+}
+
 // SAFETY: as its bytes.
-unsafe impl Sealed for str {}
-
-impl Encode for str {
-    const KIND: Kind = Kind::Str;
-
+unsafe impl Put for str {
     #[inline]
     fn size(&self) -> usize {
         cut(self).size()
@@ -97,6 +93,10 @@ impl Encode for str {
     }
 }
 
+impl Encode for str {
+    const KIND: Kind = Kind::Str;
+}
+
 #[inline]
 fn cut(text: &str) -> &[u8] {
     if text.len() <= LONGEST {
@@ -107,11 +107,7 @@ fn cut(text: &str) -> &[u8] {
 }
 
 // SAFETY: as what it refers to.
-unsafe impl<T: Encode + ?Sized> Sealed for &T {}
-
-impl<T: Encode + ?Sized> Encode for &T {
-    const KIND: Kind = T::KIND;
-
+unsafe impl<T: Put + ?Sized> Put for &T {
     #[inline(always)]
     fn size(&self) -> usize {
         (**self).size()
@@ -121,5 +117,36 @@ impl<T: Encode + ?Sized> Encode for &T {
     unsafe fn put(&self, at: *mut u8) -> *mut u8 {
         // SAFETY: the caller's promise.
         unsafe { (**self).put(at) }
+    }
+}
+
+impl<T: Encode + ?Sized> Encode for &T {
+    const KIND: Kind = T::KIND;
+}
+
+// SAFETY: nothing is written.
+unsafe impl Put for () {
+    #[inline(always)]
+    fn size(&self) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    unsafe fn put(&self, at: *mut u8) -> *mut u8 {
+        at
+    }
+}
+
+// SAFETY: both are written, one behind the other.
+unsafe impl<V: Put, T: Put> Put for (V, T) {
+    #[inline(always)]
+    fn size(&self) -> usize {
+        self.0.size() + self.1.size()
+    }
+
+    #[inline(always)]
+    unsafe fn put(&self, at: *mut u8) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { self.1.put(self.0.put(at)) }
     }
 }

@@ -43,18 +43,7 @@ macro_rules! enumeration {
             }),+];
 
             // SAFETY: the integer is written.
-            unsafe impl $crate::expand::Sealed for $name {}
-
-            impl $crate::Encode for $name {
-                const KIND: $crate::expand::Kind = $crate::expand::Kind::Enum($crate::expand::Enumeration {
-                    size: {
-                        ::core::assert!(::core::mem::size_of::<$integer>() <= 8, "a trace holds 64 bits at most");
-                        ::core::mem::size_of::<$integer>() as u8
-                    },
-                    signed: <$integer>::MIN != 0,
-                    values: $crate::expand::Cow::Borrowed(__PERSEQ_VALUES),
-                });
-
+            unsafe impl $crate::expand::Put for $name {
                 #[inline(always)]
                 fn size(&self) -> usize {
                     ::core::mem::size_of::<$integer>()
@@ -65,8 +54,19 @@ macro_rules! enumeration {
                     // SAFETY: it is represented by that integer.
                     let __perseq_value = unsafe { ::core::ptr::from_ref(self).cast::<$integer>().read() };
                     // SAFETY: the caller's promise.
-                    unsafe { $crate::Encode::put(&__perseq_value, __perseq_at) }
+                    unsafe { $crate::expand::Put::put(&__perseq_value, __perseq_at) }
                 }
+            }
+
+            impl $crate::Encode for $name {
+                const KIND: $crate::expand::Kind = $crate::expand::Kind::Enum($crate::expand::Enumeration {
+                    size: {
+                        ::core::assert!(::core::mem::size_of::<$integer>() <= 8, "a trace holds 64 bits at most");
+                        ::core::mem::size_of::<$integer>() as u8
+                    },
+                    signed: <$integer>::MIN != 0,
+                    values: $crate::expand::Cow::Borrowed(__PERSEQ_VALUES),
+                });
             }
         };
     };

@@ -5,7 +5,8 @@ pub use std::borrow::Cow;
 pub use perseq_ctf::{Enumeration, Kind, Text};
 
 use crate::encode::Encode;
-pub use crate::encode::Sealed;
+pub use crate::encode::Put;
+use crate::site::Site;
 
 /// The name that an identifier is, without what makes it one.
 ///
@@ -62,16 +63,16 @@ const fn is_same(one: &[u8], other: &[u8]) -> bool {
     at == one.len() && at == other.len()
 }
 
-/// The values of an event that is to be recorded: pairs of those before and the last.
+/// The values of an event of a site that is to be recorded with an id: pairs of those before and the last.
 #[derive(Clone, Copy, Debug)]
-pub struct Values<V>(u32, V);
+pub struct Values<V>(&'static Site, u32, V);
 
 impl Values<()> {
     /// Those of an event without fields.
     #[inline(always)]
     #[must_use]
-    pub fn of(id: u32) -> Self {
-        Self(id, ())
+    pub fn of(site: &'static Site, id: u32) -> Self {
+        Self(site, id, ())
     }
 }
 
@@ -80,54 +81,17 @@ impl<V: Put> Values<V> {
     #[inline(always)]
     #[must_use]
     pub fn and<T: Encode>(self, value: T) -> Values<(V, T)> {
-        Values(self.0, (self.1, value))
+        Values(self.0, self.1, (self.2, value))
     }
 
     /// Records the event.
     #[inline(always)]
     pub fn record(self) {
         #[cfg(all(target_os = "linux", not(miri)))]
-        crate::emit::record(self.0, self.1.size(), |at| {
+        crate::emit::record(self.0, self.1, self.2.size(), |at| {
             // SAFETY: there is room for the sizes of all.
-            unsafe { self.1.put(at) };
+            unsafe { self.2.put(at) };
         });
-    }
-}
-
-/// Values that are written one behind the other.
-pub trait Put {
-    /// The bytes that they take.
-    fn size(&self) -> usize;
-
-    /// Writes them; the address after them.
-    ///
-    /// # Safety
-    /// There must be room for so many bytes.
-    unsafe fn put(&self, at: *mut u8) -> *mut u8;
-}
-
-impl Put for () {
-    #[inline(always)]
-    fn size(&self) -> usize {
-        0
-    }
-
-    #[inline(always)]
-    unsafe fn put(&self, at: *mut u8) -> *mut u8 {
-        at
-    }
-}
-
-impl<V: Put, T: Encode> Put for (V, T) {
-    #[inline(always)]
-    fn size(&self) -> usize {
-        self.0.size() + self.1.size()
-    }
-
-    #[inline(always)]
-    unsafe fn put(&self, at: *mut u8) -> *mut u8 {
-        // SAFETY: the caller's promise.
-        unsafe { self.1.put(self.0.put(at)) }
     }
 }
 

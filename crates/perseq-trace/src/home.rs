@@ -1,21 +1,21 @@
 //! Where sessions and programs find each other: a folder of the user's, which nobody else may enter.
 //!
 //! ```text
-//! $XDG_RUNTIME_DIR/perseq/                or /dev/shm/perseq-UID/
+//! $XDG_RUNTIME_DIR/perseq/                or /run/user/UID/perseq/, or /dev/shm/perseq-UID/
 //!     bell                                a word that counts changes of what is here; programs sleep on it
-//!     programs/PID                        what a program that listens can record
+//!     programs/PID.COPY                   what a program that listens can record, by the copy of this crate that listens
 //!     sessions/NAME/                      a session:
 //!         plan                                what is recorded and where to; replaced whole
 //!         rings                               the rings
 //!         events                              the types of events: a line is added for each
-//!         consumer                            locked by whoever reads the rings
+//!         consumer                            who reads the rings: it holds a lock on it; and who changes the plan locks it for that time
 //!         stop                                there, if the session is to end
 //!     sessions/.NAME-PID/                 one that is being removed
 //! ```
 //!
 //! Invariant: all of it belongs to the user and is open to nobody else, or it is not used.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::ops::Deref;
 use std::os::fd::AsRawFd;
@@ -23,7 +23,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::SessionError;
 use crate::session::at;
@@ -81,10 +81,13 @@ pub(crate) fn sweep() {
     }
 }
 
+/// Services and those who run by `sudo` often lack the variable, and are to find the same place.
 fn home() -> Result<PathBuf, SessionError> {
-    let own = std::env::var_os("XDG_RUNTIME_DIR")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute() && path.is_dir());
+    let named = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    let usual = PathBuf::from(format!("/run/user/{}", sys::user()));
+    let is_own =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|found| found.is_dir() && found.uid() == sys::user());
+    let own = named.into_iter().chain([usual]).find(is_own);
     private(match own {
         Some(path) => path.join("perseq"),
         None => format!("/dev/shm/perseq-{}", sys::user()).into(),
@@ -111,7 +114,11 @@ pub(crate) fn is_private(path: &Path) -> Result<(), SessionError> {
 /// How files are opened that others of this user write too; whatever they are, nobody waits for them.
 pub(crate) fn files() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600).custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    options
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK);
     options
 }
 
@@ -135,11 +142,25 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, SessionError> {
 pub(crate) struct Locked(File);
 
 impl Locked {
+    /// How long to wait for others at most: one of them may have been stopped, and who waits holds forks off, which have less patience than twice this.
+    const PATIENCE: Duration = Duration::from_secs(1);
+
     /// One that is there: what is missing must not be made, for its folder may be on its way out.
     pub(crate) fn open(path: &Path) -> Result<Self, SessionError> {
         let file = files().open(path).map_err(at(path))?;
-        file.lock().map_err(at(path))?;
-        Ok(Self(file))
+        let since = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::WouldBlock) if since.elapsed() < Self::PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(at(path)(io::Error::other("somebody has it locked, and does not go on")));
+                }
+                Err(TryLockError::Error(error)) => return Err(at(path)(error)),
+            }
+        }
     }
 }
 
@@ -160,7 +181,8 @@ impl Drop for Locked {
 
 /// Replaces a file whole.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), SessionError> {
-    let new = path.with_extension(format!("new-{}", std::process::id()));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!("{name}.new-{}", std::process::id()));
     fs::write(&new, content).and_then(|()| fs::rename(&new, path)).map_err(|error| {
         let _ = fs::remove_file(&new);
         at(path)(error)

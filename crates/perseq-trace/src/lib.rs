@@ -43,48 +43,45 @@ pub mod expand;
 mod site;
 mod span;
 
-#[doc(hidden)]
-#[cfg(all(target_os = "linux", not(miri)))]
-pub mod emit;
-#[doc(hidden)]
-#[allow(missing_docs, reason = "for this workspace's tests")]
-#[cfg(all(target_os = "linux", not(miri)))]
-pub mod ring;
-
 pub use encode::Encode;
 pub use perseq_ctf::{Field, Level, Version};
 pub use site::{Site, sites};
 pub use span::Span;
 
-/// What is there where rings are.
-macro_rules! on_linux {
-    ($($item:item)*) => { $(#[cfg(all(target_os = "linux", not(miri)))] $item)* };
-}
+cfg_if::cfg_if! {
+    // Where rings are.
+    if #[cfg(all(target_os = "linux", not(miri)))] {
+        mod claim;
+        mod clock;
+        mod consumer;
+        mod context;
+        mod control;
+        mod home;
+        #[cfg(feature = "tracing")]
+        mod layer;
+        mod plan;
+        mod program;
+        mod registry;
+        mod session;
+        mod stream;
+        mod sys;
 
-on_linux! {
-    mod clock;
-    mod consumer;
-    mod context;
-    mod control;
-    mod home;
-    #[cfg(feature = "tracing")]
-    mod layer;
-    mod plan;
-    mod program;
-    mod registry;
-    mod session;
-    mod stream;
-    mod sys;
+        #[doc(hidden)]
+        pub mod emit;
+        #[doc(hidden)]
+        #[allow(missing_docs, reason = "for this workspace's tests")]
+        pub mod ring;
 
-    pub use context::Context;
-    pub use control::{Active, Program, Status, active, programs};
-    pub use emit::Mode;
-    #[cfg(feature = "tracing")]
-    pub use layer::{Layer, layer};
-    pub use plan::Programs;
-    pub use program::listen;
-    pub use session::{Builder, Session, SessionError};
-    pub use stream::Summary;
-    #[doc(hidden)]
-    pub use stream::stream_of_words;
+        pub use context::Context;
+        pub use control::{Active, Program, Status, active, programs};
+        pub use emit::Mode;
+        #[cfg(feature = "tracing")]
+        pub use layer::{Layer, layer};
+        pub use plan::Programs;
+        pub use program::listen;
+        pub use session::{Builder, Session, SessionError};
+        pub use stream::Summary;
+        #[doc(hidden)]
+        pub use stream::stream_of_words;
+    }
 }

@@ -107,14 +107,19 @@ impl Plan {
         }
     }
 
-    /// Reads that of a session, and what the file was.
-    pub(crate) fn read(session: &Path) -> Result<(Self, Vec<u8>), SessionError> {
-        let path = session.join(PLAN);
-        let text = home::read(&path)?;
-        match parse(&text) {
-            Some(plan) => Ok((plan, text)),
-            None => Err(SessionError::Plan(path)),
-        }
+    /// Reads that of a session.
+    pub(crate) fn read(session: &Path) -> Result<Self, SessionError> {
+        Self::of_text(session, &Self::text(session)?)
+    }
+
+    /// What the file of a session is.
+    pub(crate) fn text(session: &Path) -> Result<Vec<u8>, SessionError> {
+        home::read(&session.join(PLAN))
+    }
+
+    /// That of a session whose file this was.
+    pub(crate) fn of_text(session: &Path, text: &[u8]) -> Result<Self, SessionError> {
+        parse(text).ok_or_else(|| SessionError::Plan(session.join(PLAN)))
     }
 
     pub(crate) fn write(&self, session: &Path) -> Result<(), SessionError> {

@@ -1,6 +1,6 @@
 //! This process as one that is recorded: which session it is in, which of its events are on, and the thread that listens for changes of that.
 //!
-//! A program is in one session at a time: that of its own, that which it was started for, or the first that takes what listens. When it leaves one its events are
+//! A program is in one session at a time: that of its own, that which it was started for, as long as that goes on, or the first that takes what listens. When it leaves one its events are
 //! off. The rings stay mapped then, for a thread may be about to write to them: that costs addresses, and neither memory nor descriptors.
 //!
 //! Invariant: the id of a site that is on is that of its type in the session's [registry](crate::registry). A fork finds the state whole, since it
@@ -16,6 +16,7 @@ use std::time::Duration;
 use perseq::fork::held_off;
 use serde_json::{Value, json};
 
+use crate::claim::consumer;
 use crate::emit::{self, CONTEXT, SLOW_CLOCK};
 use crate::home::{self, Bell, RINGS, STOP};
 use crate::plan::Plan;
@@ -31,7 +32,7 @@ const VARIABLE: &str = "PERSEQ_TRACE";
 const INTERVAL: Duration = Duration::from_secs(5);
 
 static PROGRAM: Mutex<Program> =
-    Mutex::new(Program { joined: None, given: None, listed: None, trouble: None });
+    Mutex::new(Program { joined: None, starting: None, given: None, listed: None, trouble: None });
 
 /// This process was in a session once.
 static JOINED: AtomicBool = AtomicBool::new(false);
@@ -39,7 +40,9 @@ static JOINED: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 struct Program {
     joined: Option<Joined>,
-    /// The session that it was started for; it takes part in no other.
+    /// The process that is about to start a session, and takes part in no other: that may be the parent of this one.
+    starting: Option<u32>,
+    /// The session that it was started for; it takes part in no other while that goes on.
     given: Option<PathBuf>,
     /// The file that says what it can record.
     listed: Option<Listed>,
@@ -73,6 +76,30 @@ fn with<R>(f: impl FnOnce(&mut Program) -> R) -> R {
     held_off(|| f(&mut PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
+/// This process is about to start a session of its own, and joins no other meanwhile, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Starting(());
+
+impl Starting {
+    /// # Errors
+    /// If it is in a session, or another thread starts one.
+    pub(crate) fn new() -> Result<Self, SessionError> {
+        with(|program| {
+            if program.joined.is_some() || program.is_starting() {
+                return Err(SessionError::Active);
+            }
+            program.starting = Some(sys::process());
+            Ok(Self(()))
+        })
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        with(|program| program.starting = None);
+    }
+}
+
 /// Has events recorded in a session from now on.
 ///
 /// # Errors
@@ -88,11 +115,6 @@ pub(crate) fn leave(session: &Path) {
             program.leave();
         }
     });
-}
-
-/// Whether this process is in a session.
-pub(crate) fn is_in_session() -> bool {
-    with(|program| program.joined.is_some())
 }
 
 /// Does what the plan of the session says now.
@@ -180,16 +202,17 @@ impl Program {
             return Err(SessionError::Active);
         }
         home::is_private(session)?;
-        let (plan, text) = Plan::read(session)?;
+        let text = Plan::text(session)?;
+        let plan = Plan::of_text(session, &text)?;
         let opened = match rings {
             Some(_) => None,
             None => Some(Arc::new(open_rings(session)?)),
         };
+        context::want(&plan.context);
         if let Some(rings) = rings.or(opened.as_ref()) {
             // Never dropped.
-            emit::record_into(Box::leak(Box::new(Arc::clone(rings))), plan.mode);
+            emit::record_into(Box::leak(Box::new(Arc::clone(rings))));
         }
-        context::want(&plan.context);
         let mut joined = Joined {
             session: session.into(),
             registry: Registry::of(session),
@@ -206,10 +229,15 @@ impl Program {
     }
 
     fn leave(&mut self) {
+        let Some(joined) = self.joined.take() else { return };
         sites().for_each(|site| site.set(None));
-        if let Some(rings) = self.joined.take().and_then(|joined| joined.opened) {
+        if let Some(rings) = joined.opened {
             rings.close_files();
         }
+    }
+
+    fn is_starting(&self) -> bool {
+        self.starting == Some(sys::process())
     }
 
     /// Keeps what went wrong, for those who ask.
@@ -218,14 +246,14 @@ impl Program {
     }
 
     fn look(&mut self) {
-        let result = match &mut self.joined {
-            Some(joined) if joined.is_over() => {
+        let stays = self.joined.as_mut().map_or(Ok(false), Joined::follow);
+        let result = stays.and_then(|stays| match stays {
+            true => Ok(()),
+            false => {
                 self.leave();
                 self.find()
             }
-            Some(joined) => joined.follow(),
-            None => self.find(),
-        };
+        });
         self.keep(result);
         if let Some(listed) = &mut self.listed {
             let session = self.joined.as_ref().map(|joined| joined.session.clone());
@@ -236,16 +264,23 @@ impl Program {
 
     /// Joins a session that takes this process.
     fn find(&mut self) -> Result<(), SessionError> {
-        if self.listed.as_ref().is_none_or(|listed| listed.process != sys::process()) {
+        if self.is_starting() || self.listed.as_ref().is_none_or(|listed| listed.process != sys::process()) {
             return Ok(());
         }
         if let Some(given) = self.given.clone() {
-            return if is_over(&given) { Ok(()) } else { self.join(&given, None) };
+            if !given.is_absolute() {
+                return Err(SessionError::Variable(given));
+            }
+            if !is_over(&given) {
+                return self.join(&given, None);
+            }
+            self.given = None;
         }
         for session in home::all_sessions()? {
             // What is not complete is made, or removed, at this moment: then the bell rings again.
-            let accepts = Plan::read(&session).is_ok_and(|(plan, _)| plan.accepts(sys::process()));
-            if accepts && !is_over(&session) {
+            let accepts = Plan::read(&session).is_ok_and(|plan| plan.accepts(sys::process()));
+            // What nobody reads may be gone on with, and is no reason to be in no other. Then the bell rings.
+            if accepts && !is_over(&session) && consumer(&session).is_some() {
                 return self.join(&session, None);
             }
         }
@@ -264,18 +299,22 @@ pub(crate) fn open_rings(session: &Path) -> Result<Rings, SessionError> {
 }
 
 impl Joined {
-    fn is_over(&self) -> bool {
-        is_over(&self.session)
-    }
-
-    /// Does what the plan says now.
-    fn follow(&mut self) -> Result<(), SessionError> {
-        let (plan, text) = Plan::read(&self.session)?;
-        if text != self.text {
-            (self.plan, self.text) = (plan, text);
-            return self.turn(sites());
+    /// Does what the plan says now; says whether the session goes on.
+    fn follow(&mut self) -> Result<bool, SessionError> {
+        if is_over(&self.session) {
+            return Ok(false);
         }
-        Ok(())
+        let text = Plan::text(&self.session)?;
+        if text == self.text {
+            return Ok(true);
+        }
+        let plan = Plan::of_text(&self.session, &text)?;
+        if plan.clock != self.plan.clock {
+            // It is another session of that name.
+            return Ok(false);
+        }
+        (self.plan, self.text) = (plan, text);
+        self.turn(sites()).map(|()| true)
     }
 
     /// Turns sites on and off.
@@ -303,7 +342,9 @@ impl Joined {
 impl Listed {
     fn new(process: u32) -> Result<Self, SessionError> {
         home::sweep();
-        Ok(Self { path: home::programs()?.join(process.to_string()), process, said: None })
+        // There may be several copies of this crate in a process, each with events of its own.
+        let name = format!("{process}.{:x}", (&raw const PROGRAM).addr());
+        Ok(Self { path: home::programs()?.join(name), process, said: None })
     }
 
     /// Says what the program can record, and where it does, if that is not said.

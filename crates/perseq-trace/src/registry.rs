@@ -73,7 +73,9 @@ impl Registry {
 
     /// The id of a type, if there is one.
     fn find(&self, new: &EventType) -> Option<usize> {
-        let same = |id: &&usize| self.known.get(**id).is_some_and(|known| known.as_ref().is_some_and(|known| is_same(known, new)));
+        let same = |id: &&usize| {
+            self.known.get(**id).is_some_and(|known| known.as_ref().is_some_and(|known| is_same(known, new)))
+        };
         self.ids.get(&new.full_name().to_string())?.iter().find(same).copied()
     }
 

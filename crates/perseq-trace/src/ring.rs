@@ -11,12 +11,13 @@
 //! all that the fast path looks at: only at that boundary does a producer look at what the reader writes, and does anybody wake it.
 //!
 //! An event is its time, its id and its payload, rounded up to eight bytes: so the smallest are a time and one further word. The clock is
-//! read in the section, so an event that comes first has the lower time, and times on one CPU never go backwards: a handler that traces in the middle of
-//! an event aborts that, and is simply first.
+//! read in the section, so an event that comes first has the lower time, and times on one CPU do not go backwards: a handler that traces in the middle of
+//! an event aborts that, and is simply first. (Where a processor may read the counter ahead of earlier instructions, by some nanoseconds, the reader takes such a
+//! time for that of the event before.)
 //!
 //! Invariants: `head`, `limit` and `tail` count bytes, up. What is between `tail` and `head` is whole events and marks. `head <= limit`, and
 //! `limit` is a multiple of the sub-buffer, and no more than a ring beyond `tail`, unless old events are overwritten. A process that is killed
-//! anywhere leaves all of that true. In a ring that is closed `limit` is `head`, wherever that is, and a sub-buffer has no bytes.
+//! anywhere leaves all of that true. The ring of whoever has none is closed: its `limit` is its `head`, and a sub-buffer has no bytes.
 //!
 //! # Ordering
 //! - The commit releases what was staged to the reader, which acquires `head`.
@@ -31,12 +32,13 @@
 use std::cell::UnsafeCell;
 use std::mem::offset_of;
 use std::ptr;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use perseq::section::{Protected, Slots};
 use perseq::sequence;
 use perseq::shared::{Shareable, SharedError, SharedPerCpu};
 
+use crate::emit::Mode;
 use crate::plan::Shape;
 
 /// Bytes of a ring, at most.
@@ -55,7 +57,7 @@ pub struct Ring {
     pub lost: u64,
     /// From a count of bytes to their place.
     pub mask: u64,
-    /// Bytes of a sub-buffer; 0 if the ring is closed.
+    /// Bytes of a sub-buffer; 0 in a ring that is closed.
     pub sub: u64,
     /// The time of the last event, where the clock is not read in the section.
     pub last: u64,
@@ -88,6 +90,11 @@ pub struct Control {
     pub turns: AtomicU32,
     /// One more than the turn of the reader for which somebody has waited in vain.
     pub missed: AtomicU32,
+    /// What is done where there is no room: a [`Mode`].
+    pub mode: AtomicU32,
+    /// The thread that reads the rings, which never waits for whoever does. Where it is, no other thread has that id; elsewhere one may, and loses what it cannot
+    /// wait for.
+    pub reader: AtomicI32,
     /// Bytes of a ring; 0 when nothing is recorded any more.
     pub size: AtomicU64,
     /// Events for which there was no ring, see [`Producers`]. They count beside those of the rings.
@@ -96,7 +103,13 @@ pub struct Control {
 
 // SAFETY: as above.
 unsafe impl Shareable for Control {
-    const LAYOUT: u64 = 2;
+    const LAYOUT: u64 = 3;
+}
+
+impl Control {
+    pub(crate) fn mode(&self) -> Mode {
+        Mode::from_number(self.mode.load(Ordering::Relaxed).into()).unwrap_or(Mode::Discard)
+    }
 }
 
 /// The rings of all CPUs.
@@ -147,7 +160,7 @@ unsafe impl Sync for Nobodys {}
 static NOBODYS: Nobodys = Nobodys(UnsafeCell::new([0; offset_of!(Ring, data) / 8]));
 
 /// Makes rings ready that nobody else has yet, with all the memory that they need.
-pub(crate) fn prepare(rings: &Rings, shape: Shape) -> Result<(), SharedError> {
+pub(crate) fn prepare(rings: &Rings, shape: Shape, mode: Mode) -> Result<(), SharedError> {
     // Memory is of the node it is first asked for on. A thread that was on a CPU stays near it for a while.
     let nodes = std::fs::read_to_string("/sys/devices/system/node/online").unwrap_or_default();
     let several = nodes.contains(['-', ',']);
@@ -163,8 +176,14 @@ pub(crate) fn prepare(rings: &Rings, shape: Shape) -> Result<(), SharedError> {
             (ring.mask, ring.sub) = (shape.size - 1, shape.sub);
         }
     }
+    rings.common().mode.store(mode as u32, Ordering::Relaxed);
     rings.common().size.store(shape.size, Ordering::Release);
     Ok(())
+}
+
+/// Whether nobody reads the rings any more: their memory may be gone.
+pub(crate) fn is_closed(rings: &Rings) -> bool {
+    rings.common().size.load(Ordering::Relaxed) == 0
 }
 
 /// Gives back the memory of rings that nobody reads any more. Others may still write to them.

@@ -14,16 +14,18 @@ use std::{fs, io};
 use perseq_ctf::{Level, TraceType, Version};
 use wildmatch::WildMatch;
 
+use crate::claim::Claim;
 use crate::clock::Source;
 use crate::consumer::{self, Consumer};
 use crate::context::Context;
-use crate::control::{self, Active, Claim};
-use crate::emit::{self, Mode};
+use crate::control::{self, Active};
+use crate::emit::Mode;
 use crate::home::{self, CONSUMER, EVENTS, PLAN, RINGS, STOP};
 use crate::plan::{Plan, Programs, Rule, Shape};
+use crate::program::{self, Starting};
 use crate::ring::{self, Rings};
 use crate::stream::Summary;
-use crate::{program, sys};
+use crate::sys;
 
 /// Processes that can be in a session at a time.
 const MEMBERS: u32 = 127;
@@ -48,6 +50,8 @@ pub enum SessionError {
     NoSnapshot,
     /// A folder is not this user's, or others may enter it.
     NotPrivate(PathBuf),
+    /// `PERSEQ_TRACE` is neither `listen` nor the folder of a session.
+    Variable(PathBuf),
     /// The plan of a session is not one, or of another version of this crate.
     Plan(PathBuf),
     /// A file or a folder cannot be read or written.
@@ -72,6 +76,7 @@ impl std::fmt::Display for SessionError {
             Self::Consumed(process) => write!(f, "process {process} reads the rings of this session: stop the session instead"),
             Self::NoSnapshot => f.write_str("the session writes what it records to its folder: only one that overwrites old events has snapshots"),
             Self::NotPrivate(path) => write!(f, "{}: this must be a folder of this user's that nobody else may enter (chmod 700)", path.display()),
+            Self::Variable(value) => write!(f, "PERSEQ_TRACE={}: neither `listen` nor the folder of a session", value.display()),
             Self::Plan(path) => write!(f, "{}: this is no plan of a session, or of another version", path.display()),
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Rings(error) => write!(f, "there can be no rings: {error}"),
@@ -190,14 +195,23 @@ impl Builder {
     /// [`SessionError`]; then nothing is recorded.
     pub fn start(self) -> Result<Session, SessionError> {
         let inside = self.programs == Programs::This;
-        if inside && program::is_in_session() {
-            return Err(SessionError::Active);
-        }
+        let _starting = inside.then(Starting::new).transpose()?;
         control::sweep();
         let (place, claim) = match &self.name {
             Some(name) => take(name)?,
             None => take_unused()?,
         };
+        let hosted = self.host(&place, claim, inside);
+        if hosted.is_err() {
+            program::leave(&place);
+            home::remove(&place);
+        }
+        home::ring();
+        hosted
+    }
+
+    /// Makes the trace, and what is in the folder, the plan last: where that is, the session can be gone on with.
+    fn host(&self, place: &Path, claim: Claim, inside: bool) -> Result<Session, SessionError> {
         let plan = Plan {
             output: std::path::absolute(&self.output).map_err(at(&self.output))?,
             version: self.version,
@@ -208,35 +222,26 @@ impl Builder {
             programs: self.programs.clone(),
             rules: self.rules(),
         };
-        let hosted = self.host(&place, plan, claim, inside);
-        let (session, rings) = hosted.inspect_err(|_| home::remove(&place))?;
-        if inside {
-            program::join(&place, &rings)?;
-        }
-        home::ring();
-        Ok(session)
-    }
-
-    /// Makes what is in the folder, the plan last.
-    fn host(
-        &self,
-        place: &Path,
-        plan: Plan,
-        claim: Claim,
-        inside: bool,
-    ) -> Result<(Session, Arc<Rings>), SessionError> {
         home::make(&place.join(EVENTS))?;
         let path = sys::c_path(&place.join(RINGS))?;
         let rings = Rings::create(&path, MEMBERS).map_err(SessionError::Rings)?;
-        ring::prepare(&rings, plan.shape).map_err(SessionError::Rings)?;
+        ring::prepare(&rings, plan.shape, plan.mode).map_err(SessionError::Rings)?;
         let rings = Arc::new(rings);
         let mut types = TraceType::new(unique(), plan.clock.describe());
         types.environment = environment(inside);
         types.context = plan.context.iter().map(|context| context.field()).collect();
         let consumer = Consumer::new(place, plan.clone(), Arc::clone(&rings), &plan.output, types)?;
         // Programs that find it can take part at once.
-        plan.write(place)?;
-        Ok((Session::host(place, &plan, &rings, consumer, claim, inside)?, rings))
+        let ready =
+            plan.write(place).and_then(|()| if inside { program::join(place, &rings) } else { Ok(()) });
+        if let Err(error) = ready {
+            consumer.discard();
+            // Threads may be about to record: the rings stay.
+            ring::close(&rings);
+            rings.close_files();
+            return Err(error);
+        }
+        Session::host(place, &plan, &rings, consumer, claim, inside)
     }
 }
 
@@ -284,7 +289,7 @@ fn take_unused() -> Result<(PathBuf, Claim), SessionError> {
 }
 
 /// A number that no other trace has.
-fn unique() -> [u8; 16] {
+pub(crate) fn unique() -> [u8; 16] {
     use std::hash::{BuildHasher, RandomState};
     let half = |which: u64| RandomState::new().hash_one((which, std::process::id(), sys::realtime()));
     let mut unique = [0; 16];
@@ -369,7 +374,7 @@ impl Session {
         let work = {
             let (shared, active, rings) = (Arc::clone(&shared), active.clone(), Arc::clone(rings));
             move || {
-                emit::set_reader(sys::thread());
+                rings.common().reader.store(sys::thread(), Ordering::Relaxed);
                 let mut looked = Instant::now();
                 while !shared.over.load(Ordering::Acquire) {
                     consumer.turn();
@@ -408,7 +413,14 @@ impl Session {
         let thread =
             sys::without_signals(|| std::thread::Builder::new().name("perseq-trace".to_owned()).spawn(work));
         let thread = Some(thread.map_err(SessionError::Thread)?);
-        Ok(Self { active, rings: Arc::clone(rings), output: plan.output.clone(), shared, thread, process: sys::process() })
+        Ok(Self {
+            active,
+            rings: Arc::clone(rings),
+            output: plan.output.clone(),
+            shared,
+            thread,
+            process: sys::process(),
+        })
     }
 
     /// Where it is written to.

@@ -78,9 +78,16 @@ impl Site {
         }
     }
 
+    /// Whether that is its id still. Acquires what was there when it was set.
+    #[cfg(all(target_os = "linux", not(miri)))]
+    #[inline(always)]
+    pub(crate) fn has(&self, id: u32) -> bool {
+        self.id.load(Ordering::Acquire) == id + 1
+    }
+
     #[cfg(all(target_os = "linux", not(miri)))]
     pub(crate) fn set(&self, id: Option<u32>) {
-        self.id.store(id.map_or(0, |id| id + 1), Ordering::Relaxed);
+        self.id.store(id.map_or(0, |id| id + 1), Ordering::Release);
     }
 
     /// The provider and the name, as they are named in globs.
@@ -182,7 +189,7 @@ macro_rules! __record {
         match $site.enabled() {
             ::core::option::Option::None => false,
             ::core::option::Option::Some(__perseq_id) => {
-                $crate::expand::Values::of(__perseq_id)
+                $crate::expand::Values::of(&$site, __perseq_id)
                     $(.and::<$type>($crate::__value!($field $(= $value)?)))*
                     .record();
                 true

@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use crate::expand::Values;
 use crate::site::Site;
 
-/// Records `NAME_entry`, if that is on, and when the guard is dropped `NAME_exit`: Perfetto shows a slice.
+/// Records `NAME_entry`, if that is on, and when the guard is dropped `NAME_exit`: Perfetto shows a slice, of each thread if the session has
+/// [`Context::Tid`](crate::Context::Tid), and of each CPU otherwise.
 ///
 /// A provider, a name, and fields as those of [`event!`](crate::event), which are recorded with the entry.
 ///
@@ -59,8 +60,8 @@ impl Span {
 impl Drop for Span {
     #[inline(always)]
     fn drop(&mut self) {
-        if let Some(id) = self.exit.and_then(Site::enabled) {
-            Values::of(id).record();
+        if let Some((site, id)) = self.exit.and_then(|site| Some((site, site.enabled()?))) {
+            Values::of(site, id).record();
         }
     }
 }

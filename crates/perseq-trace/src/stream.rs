@@ -163,6 +163,8 @@ impl<W: Output> Stream<W> {
             self.discard(1);
             return Some(bytes);
         }
+        // A processor may read its counter ahead of what it did before: on one CPU the events themselves are in order.
+        let time = time.max(self.writer.last());
         match self.writer.event(time, id, context, fields) {
             Ok(()) => self.summary.events += 1,
             Err(WriteError::Output(error)) => {

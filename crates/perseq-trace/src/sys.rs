@@ -49,6 +49,11 @@ pub(crate) fn monotonic() -> u64 {
     nanos(libc::CLOCK_MONOTONIC)
 }
 
+/// Nanoseconds since the boot, also those in which the machine was suspended.
+pub(crate) fn since_boot() -> u64 {
+    nanos(libc::CLOCK_BOOTTIME)
+}
+
 /// Nanoseconds since the Unix epoch.
 pub(crate) fn realtime() -> u64 {
     nanos(libc::CLOCK_REALTIME)
@@ -74,7 +79,7 @@ pub(crate) fn process() -> u32 {
 /// The thread id. Async-signal-safe.
 pub(crate) fn thread() -> i32 {
     // SAFETY: no memory is accessed.
-    unsafe { libc::gettid() }
+    unsafe { libc::syscall(libc::SYS_gettid) as i32 }
 }
 
 /// The name of the calling thread, and NULs. Async-signal-safe.

@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -210,4 +211,112 @@ fn a_program_that_listens_is_found_turned_on_and_off_and_left() {
     assert!(eventually(Duration::from_secs(20), || found().is_some_and(|it| it.session.is_none())));
     drop(program);
     assert!(found().is_none());
+}
+
+#[test]
+fn who_reads_a_session_is_told_by_whether_it_does() {
+    const NAME: &str = "who_reads_a_session_is_told_by_whether_it_does";
+    if let Some(how) = role() {
+        let session = Session::builder(given("TRACE")).name(given("SESSION")).enable("numbered:*");
+        let _session = session.mode(Mode::Block).start().unwrap();
+        emit(0, 100, &given("COUNTS"));
+        if how == "executes" {
+            let error = std::process::Command::new("sleep").arg("60").exec();
+            panic!("{error}");
+        }
+        // SAFETY: the child calls what handlers may.
+        unsafe {
+            if libc::fork() == 0 {
+                libc::sleep(20);
+                libc::_exit(0);
+            }
+            libc::_exit(0);
+        }
+    }
+    let place = Place::new("reads");
+    for how in ["executes", "forks"] {
+        let _ = std::fs::remove_file(place.path.join("counts"));
+        let counts = place.counts();
+        let environment = [
+            ("TRACE", place.trace()),
+            ("SESSION", place.name.clone().into()),
+            ("COUNTS", place.path.join("counts")),
+        ];
+        let environment = environment.each_ref().map(|(name, value)| (*name, value.to_str().unwrap()));
+        let _program = Role::start(NAME, how, &environment);
+        assert!(eventually(Duration::from_secs(20), || told(&counts, 0).load(Ordering::Relaxed) == 100));
+        let session = Active::named(&place.name).unwrap();
+        let unread = || session.status().unwrap().consumer.is_none();
+        assert!(eventually(Duration::from_secs(10), unread), "{how}: it is taken for the reader still");
+        assert_eq!(session.recover().unwrap().lost, 0);
+        assert_complete(&numbers(&place.trace())[&0], 100..=100);
+        std::fs::remove_dir_all(place.trace()).unwrap();
+    }
+}
+
+#[test]
+fn programs_that_listen_take_part_in_what_is_read() {
+    const NAME: &str = "programs_that_listen_take_part_in_what_is_read";
+    match role().as_deref() {
+        Some("program") => loop {
+            event!(heard::one, number: u32 = 1);
+            std::thread::sleep(Duration::from_micros(200));
+        },
+        Some("reader") => {
+            let session = Session::builder(given("DEAD")).name("a-dead-one").programs(Programs::Listening);
+            let _session = session.buffer(256 << 10, 2).start().unwrap();
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        // In a runtime folder of its own.
+        Some(_) => {
+            let reader = Role::start(NAME, "reader", &[("PERSEQ_TRACE", "")]);
+            let there = || {
+                Active::named("a-dead-one").is_ok_and(|session| session.status().unwrap().consumer.is_some())
+            };
+            assert!(eventually(Duration::from_secs(20), there));
+            let dead = Active::named("a-dead-one").unwrap();
+            drop(reader);
+            let over = place_beside(dead.place(), "that-is-over");
+            let started: Vec<_> = ["listen", &over, "nonsense"]
+                .map(|value| (value.to_owned(), Role::start(NAME, "program", &[("PERSEQ_TRACE", value)])))
+                .into();
+            let session = Session::builder(given("TRACE")).name("one-that-is-read");
+            let session = session.programs(Programs::Listening).buffer(256 << 10, 2).start().unwrap();
+            for (value, program) in &started {
+                let found = || programs().unwrap().into_iter().find(|it| it.process == program.0.id());
+                let as_it_should = || match (&**value, found()) {
+                    ("nonsense", Some(it)) => {
+                        it.session.is_none() && it.trouble.is_some_and(|trouble| trouble.contains("neither"))
+                    }
+                    (_, it) => it.and_then(|it| it.session).as_deref() == Some("one-that-is-read"),
+                };
+                assert!(eventually(Duration::from_secs(20), as_it_should), "{value}: {:?}", found());
+            }
+            // Who goes on with it calls those that are in no other.
+            session.stop().unwrap();
+            let _resumed = dead.resume().unwrap();
+            let joined = || {
+                let there = |it: &perseq_trace::Program| it.session.as_deref() == Some("a-dead-one");
+                programs().unwrap().iter().filter(|it| there(it)).count() == 2
+            };
+            assert!(eventually(Duration::from_secs(20), joined), "{:?}", programs());
+        }
+        None => {
+            let place = Place::new("takes-part");
+            let environment = [
+                ("XDG_RUNTIME_DIR", place.path.clone()),
+                ("TRACE", place.trace()),
+                ("DEAD", place.path.join("dead")),
+                ("PERSEQ_TRACE", "".into()),
+            ];
+            let environment = environment.each_ref().map(|(name, value)| (*name, value.to_str().unwrap()));
+            let mut all = Role::start(NAME, "all", &environment);
+            assert!(eventually(Duration::from_secs(60), || all.ended()));
+            assert!(all.0.wait().unwrap().success());
+        }
+    }
+}
+
+fn place_beside(place: &Path, name: &str) -> String {
+    place.with_file_name(name).to_str().unwrap().to_owned()
 }

@@ -10,7 +10,7 @@ use perseq_tests::cpus::Pinned;
 use perseq_tests::forked::{Forked, Signal, sleep};
 use perseq_tests::limit::Limit;
 use perseq_tests::structures::trace::Trace;
-use perseq_trace::{Mode, emit};
+use perseq_trace::Mode;
 
 const SIZE: u64 = 8192;
 const SUB: u64 = 1024;
@@ -27,8 +27,8 @@ impl Alone {
     fn new(mode: Mode) -> Self {
         static ALONE: Mutex<()> = Mutex::new(());
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        emit::set_mode(mode);
         let (pinned, trace) = (Pinned::first(), Trace::new());
+        trace.rings().common().mode.store(mode as u32, Ordering::Relaxed);
         trace.begin(pinned.cpu, SIZE, SUB, SUB);
         Self { pinned, trace, _alone, _limit: Limit::start(Duration::from_secs(60), "rings") }
     }
@@ -122,10 +122,10 @@ fn who_waits_for_room_waits_longer_than_it_tries() {
 fn the_reader_does_not_wait_for_itself() {
     let alone = Alone::new(Mode::Block);
     // SAFETY: a system call.
-    emit::set_reader(unsafe { libc::gettid() });
+    let thread = unsafe { libc::gettid() };
+    alone.trace.rings().common().reader.store(thread, Ordering::Relaxed);
     let since = Instant::now();
     (0..SIZE / 16 + 3).for_each(|_| alone.trace.record_word(1));
-    emit::set_reader(0);
     assert_eq!((alone.read(), alone.trace.lost()), (SIZE / 16, 3));
     assert!(since.elapsed() < Duration::from_secs(5), "it has waited");
 }

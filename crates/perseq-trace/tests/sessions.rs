@@ -351,3 +351,27 @@ fn without_restartable_sequences_it_is_the_same() {
         child::run(NAME, &[("PERSEQ", "off")]).assert_success();
     }
 }
+
+#[test]
+fn an_event_that_was_begun_in_a_session_is_in_no_other() {
+    let folder = Folder::new("begun");
+    let start =
+        |name: &str, glob: &str| Session::builder(folder.path.join(name)).enable(glob).start().unwrap();
+    let first = start("first", "begun:event");
+    let mut second = None;
+    event!(begun::event, number: u32 = {
+        first.stop().unwrap();
+        let session = start("second", "begun:other");
+        // So it has another id in this one.
+        session.active().enable("begun:event", Level::Debug).unwrap();
+        let site = sites().find(|site| site.full_name() == "begun:event").unwrap();
+        assert!(eventually(Duration::from_secs(10), || site.enabled().is_some_and(|id| id & 0xff > 0)));
+        second = Some(session);
+        7
+    });
+    event!(begun::other, number: u32 = 8);
+    assert_eq!(recorded(second.unwrap().stop().unwrap()), 1);
+    let found: Vec<_> =
+        read(&folder.path.join("second")).into_iter().map(|(name, number, _)| (name, number)).collect();
+    assert_eq!(found, [("other".to_owned(), 8)]);
+}

@@ -292,3 +292,71 @@ fn who_could_not_listen_can_do_so_later() {
     );
     assert!(program.0.wait().unwrap().success());
 }
+
+#[test]
+fn who_cannot_start_a_session_leaves_no_trace() {
+    const NAME: &str = "who_cannot_start_a_session_leaves_no_trace";
+    if role().is_none() {
+        // A process can be in one session only, and other tests of this file are.
+        let place = Place::new("no-trace");
+        let mut alone = Role::start(NAME, "alone", &[("TRACE", place.path.to_str().unwrap())]);
+        assert!(eventually(Duration::from_secs(60), || alone.ended()));
+        assert!(alone.0.wait().unwrap().success());
+        return;
+    }
+    let folder = PathBuf::from(given("TRACE"));
+    let start = |name: &str| Session::builder(folder.join(name)).buffer(256 << 10, 2).start();
+    for _ in 0..some_of(20, 5) {
+        let together = std::sync::Barrier::new(2);
+        let both = std::thread::scope(|scope| {
+            let start = |name| {
+                together.wait();
+                (start(name), name)
+            };
+            ["one", "other"].map(|name| scope.spawn(move || start(name))).map(|thread| thread.join().unwrap())
+        });
+        let [one, other] = both;
+        let (started, refused) = if one.0.is_ok() { (one, other) } else { (other, one) };
+        assert!(matches!(refused.0, Err(SessionError::Active)), "{:?}", refused.0);
+        assert!(!folder.join(refused.1).exists(), "it has left a trace");
+        started.0.unwrap().stop().unwrap();
+        // What is there is not written over, and that is said.
+        let error = start(started.1).expect_err("there is a trace");
+        assert!(error.to_string().contains("there is a trace in"), "{error}");
+        assert!(Trace::open(folder.join(started.1)).is_ok());
+        std::fs::remove_dir_all(folder.join(started.1)).unwrap();
+    }
+    // A stream is in the way.
+    std::fs::create_dir(folder.join("one")).unwrap();
+    std::fs::write(folder.join("one/cpu_0"), "something").unwrap();
+    assert!(start("one").is_err());
+    let left: Vec<_> =
+        std::fs::read_dir(folder.join("one")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["cpu_0"]);
+    std::fs::remove_file(folder.join("one/cpu_0")).unwrap();
+    start("one").unwrap().stop().unwrap();
+}
+
+#[test]
+fn who_has_a_file_of_a_session_locked_and_does_not_go_on_holds_nobody_up() {
+    const NAME: &str = "who_has_a_file_of_a_session_locked_and_does_not_go_on_holds_nobody_up";
+    if role().is_some() {
+        event!(held_up::event, number: u32 = 1);
+        return;
+    }
+    let place = Place::new("held-up");
+    let session = Session::builder(place.trace()).name(&place.name).programs(Programs::Started);
+    let session = session.buffer(256 << 10, 2).start().unwrap();
+    let environment = [("PERSEQ_TRACE", session.place().to_str().unwrap())];
+    for name in ["events", "consumer"] {
+        let file = std::fs::File::open(session.place().join(name)).unwrap();
+        file.lock().unwrap();
+        let mut program = Role::start(NAME, "program", &environment);
+        assert!(eventually(Duration::from_secs(10), || program.ended()), "{name}");
+        assert!(program.0.wait().unwrap().success());
+        let enabled = session.active().enable("none:*", Level::Info);
+        assert_eq!(enabled.is_err(), name == "consumer", "{name}: {enabled:?}");
+    }
+    // That of the program that could tell of its type.
+    assert_eq!(session.stop().unwrap().events, 1);
+}

@@ -1,20 +1,17 @@
 //! Records of crate `log`, by way of `tracing-log`: events of five callsites, one for each level, that say in fields what they are of.
 //!
 //! Targets are kept in a list, each with its sites, and never taken out. A program has few of them, unless it makes them up: there are
-//! at most [`MOST`], and what is of another is of provider `log`.
-//!
-//! Invariant and ordering are those of [`callsites`](super::callsites).
+//! about [`MOST`] at most, and what is of another is of provider `log`.
 
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hasher};
-use std::ptr::null_mut;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tracing_core::field::Visit;
 use tracing_core::{Event, Field, Metadata};
 
-use super::callsites::adding;
+use super::chains::Chains;
 use super::names;
 use super::shapes::{Family, Shapes};
 use crate::Level;
@@ -28,10 +25,7 @@ const MODULE: usize = 2;
 
 /// The most targets, at all levels together.
 const MOST: usize = 4096;
-/// A power of two.
-const CHAINS: usize = 256;
-
-static TARGETS: [AtomicPtr<Target>; CHAINS] = [const { AtomicPtr::new(null_mut()) }; CHAINS];
+static TARGETS: Chains<Target, 256> = Chains::new();
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// A target at a level.
@@ -39,7 +33,6 @@ struct Target {
     level: Level,
     target: &'static str,
     shapes: Shapes,
-    next: AtomicPtr<Target>,
 }
 
 /// Whether it is that of one of those callsites.
@@ -100,53 +93,21 @@ impl Target {
     fn of(level: Level, target: &str) -> &'static Shapes {
         let mut hash = DefaultHasher::new();
         hash.write(target.as_bytes());
-        let chain = &TARGETS[hash.finish() as usize % CHAINS];
-        match Self::find(chain, level, target) {
-            Ok(known) => &known.shapes,
-            Err(_) => Self::add(chain, level, target),
+        let hash = hash.finish();
+        let is_meant = |known: &Self| known.level == level && known.target == target;
+        if let Some(known) = TARGETS.find(hash, is_meant) {
+            return &known.shapes;
         }
-    }
-
-    /// In a chain, or its end.
-    fn find<'a>(
-        mut link: &'a AtomicPtr<Self>,
-        level: Level,
-        target: &str,
-    ) -> Result<&'static Self, &'a AtomicPtr<Self>> {
-        // SAFETY: what is linked stays.
-        while let Some(known) = unsafe { link.load(Ordering::Acquire).as_ref::<'static>() } {
-            if known.level == level && known.target == target {
-                return Ok(known);
-            }
-            link = &known.next;
-        }
-        Err(link)
-    }
-
-    #[cold]
-    fn add(chain: &AtomicPtr<Self>, level: Level, target: &str) -> &'static Shapes {
-        adding(|| {
-        let end = match Self::find(chain, level, target) {
-            Ok(known) => return &known.shapes,
-            Err(end) => end,
-        };
-        if COUNT.load(Ordering::Relaxed) == MOST {
+        if COUNT.load(Ordering::Relaxed) >= MOST {
             static OTHERS: [OnceLock<Shapes>; Level::ALL.len()] =
                 [const { OnceLock::new() }; Level::ALL.len()];
             return OTHERS[level as usize].get_or_init(|| shapes(level, "log"));
         }
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        let new = Self {
-            level,
-            target: target.to_owned().leak(),
-            shapes: shapes(level, names::provider_of(target)),
-            next: AtomicPtr::new(null_mut()),
-        };
-        let new: &'static mut Self = Box::leak(Box::new(new));
-        let new = std::ptr::from_mut(new);
-        end.store(new, Ordering::Release);
-        // SAFETY: leaked.
-        unsafe { &(*new).shapes }
-        })
+        let new = TARGETS.get(hash, is_meant, || {
+            COUNT.fetch_add(1, Ordering::Relaxed);
+            let shapes = shapes(level, names::provider_of(target));
+            Self { level, target: target.to_owned().leak(), shapes }
+        });
+        &new.shapes
     }
 }

@@ -12,6 +12,7 @@
 //! of the program's runs meanwhile: so a `Debug` may record, panic, or both.
 
 mod callsites;
+mod chains;
 mod logs;
 mod names;
 mod shapes;
@@ -116,7 +117,7 @@ impl Layer {
             return;
         }
         let Some(metadata) = context.metadata(id) else { return };
-        if let Sites::Span(spans) = Callsite::of(metadata).sites() {
+        if let Sites::Span(spans) = Callsite::sites(metadata) {
             what(spans).record(&[id.into_u64()], |_| ());
         }
     }
@@ -124,7 +125,7 @@ impl Layer {
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<S> for Layer {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        match Callsite::of(event.metadata()).sites() {
+        match Callsite::sites(event.metadata()) {
             Sites::Event(shapes) => shapes.record(&[], |visitor| event.record(visitor)),
             Sites::Log(level) => logs::record(*level, event),
             Sites::Span(_) => {}
@@ -132,7 +133,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<S> for La
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Sites::Span(spans) = Callsite::of(attributes.metadata()).sites() else { return };
+        let Sites::Span(spans) = Callsite::sites(attributes.metadata()) else { return };
         if spans.new.wanted() {
             let parent = context.span(id).and_then(|span| span.parent());
             let parent = parent.map_or(0, |parent| parent.id().into_u64());
@@ -142,7 +143,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<S> for La
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(metadata) = context.metadata(id) else { return };
-        if let Sites::Span(spans) = Callsite::of(metadata).sites() {
+        if let Sites::Span(spans) = Callsite::sites(metadata) {
             spans.record.record(&[id.into_u64()], |visitor| values.record(visitor));
         }
     }

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use perseq_ctf::{EventType, Field, Kind};
 use tracing_core::field::Visit;
 
-use super::callsites::adding;
+use super::chains::adding;
 use super::names;
 use super::values::{Line, Room, Signature, Values};
 use crate::{Level, Site, emit};
@@ -77,7 +77,7 @@ impl Shapes {
         visit(&mut values);
         let shape = values.signature().and_then(|signature| self.shape(signature));
         match shape {
-            Some(shape) => emit_at(&shape.site, values.bytes()),
+            Some(shape) => emit(&shape.site, values.bytes()),
             None => self.as_text(ids, visit),
         }
     }
@@ -99,17 +99,18 @@ impl Shapes {
     #[inline(never)]
     fn add(&'static self, signature: Signature) -> Option<&'static Shape> {
         adding(|| {
-        for place in &self.known {
-            match get(place) {
-                Some(shape) if shape.signature == signature => return Some(shape),
-                Some(_) => {}
-                None => {
-                    let fields = signature.fields().map(|(index, kind)| (self.family.fields[index], kind));
-                    return Some(self.register(place, signature, fields));
+            for place in &self.known {
+                match get(place) {
+                    Some(shape) if shape.signature == signature => return Some(shape),
+                    Some(_) => {}
+                    None => {
+                        let fields =
+                            signature.fields().map(|(index, kind)| (self.family.fields[index], kind));
+                        return Some(self.register(place, signature, fields));
+                    }
                 }
             }
-        }
-        None
+            None
         })
     }
 
@@ -129,7 +130,7 @@ impl Shapes {
             let mut room = Room::new();
             let mut values = Values::new(&mut room, ids);
             values.text(|text| visit(&mut Line::new(text)));
-            emit_at(&shape.site, values.bytes());
+            emit(&shape.site, values.bytes());
         }
     }
 
@@ -162,8 +163,10 @@ fn get(place: &AtomicPtr<Shape>) -> Option<&'static Shape> {
 }
 
 #[inline]
-fn emit_at(site: &Site, bytes: &[u8]) {
+fn emit(site: &Site, bytes: &[u8]) {
     let Some(id) = site.enabled() else { return };
     // SAFETY: there is room for as many bytes as were asked for, elsewhere.
-    emit::record(id, bytes.len(), |at| unsafe { at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) });
+    emit::record(site, id, bytes.len(), |at| unsafe {
+        at.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+    });
 }
