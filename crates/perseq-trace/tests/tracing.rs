@@ -170,6 +170,7 @@ fn spans_are_recorded_when_they_are_made_entered_left_and_closed() {
         let _entered = outer.enter();
         outer.record("later", "text");
         let inner = info_span!(target: "spans", "inner");
+        inner.follows_from(&outer);
         inner.in_scope(|| info!(target: "spans", "within"));
         inner
     };
@@ -182,6 +183,7 @@ fn spans_are_recorded_when_they_are_made_entered_left_and_closed() {
         ("outer_entry", id(outer_id)),
         ("outer_record", format!("{} later=\"text\"", id(outer_id))),
         ("inner_new", format!("{} parent_id={outer_id}u", id(inner_id))),
+        ("inner_follows", format!("{} cause_id={outer_id}u", id(inner_id))),
         ("inner_entry", id(inner_id)),
         ("event", "message=\"within\"".to_owned()),
         ("inner_exit", id(inner_id)),

@@ -29,6 +29,7 @@ pub(super) enum Sites {
 pub(super) struct Spans {
     pub(super) new: Shapes,
     pub(super) record: Shapes,
+    pub(super) follows: Shapes,
     pub(super) entry: Shapes,
     pub(super) exit: Shapes,
     pub(super) close: Shapes,
@@ -67,6 +68,7 @@ impl Sites {
         Self::Span(Box::new(Spans {
             new: of_span("_new", &["span_id", "parent_id"]),
             record: of_span("_record", &["span_id"]),
+            follows: of_span("_follows", &["span_id", "cause_id"]),
             entry: of_span("_entry", &["span_id"]),
             exit: of_span("_exit", &["span_id"]),
             close: of_span("_close", &["span_id"]),

@@ -58,6 +58,7 @@ pub struct Layer;
 /// | an event | `TARGET:NAME`; `TARGET:event` if it was given no name | its fields, of which `message` is one |
 /// | a span that is made | `TARGET:NAME_new` | `span_id`, `parent_id` (0 if there is none), and its fields |
 /// | fields that are recorded later | `TARGET:NAME_record` | `span_id`, and these fields |
+/// | a span that follows from another, which caused it | `TARGET:NAME_follows` | `span_id`, `cause_id` |
 /// | a span that is entered, or left | `TARGET:NAME_entry`, `TARGET:NAME_exit` | `span_id` |
 /// | a span that is closed | `TARGET:NAME_close` | `span_id` |
 ///
@@ -107,8 +108,8 @@ pub fn layer() -> Layer {
 }
 
 impl Layer {
-    /// Records something of a span whose number is enough.
-    fn of_span<S>(id: &Id, context: &Context<'_, S>, what: fn(&Spans) -> &Shapes)
+    /// Records something of a span of which numbers are enough.
+    fn of_span<S>(id: &Id, numbers: &[u64], context: &Context<'_, S>, what: fn(&Spans) -> &Shapes)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
@@ -118,7 +119,7 @@ impl Layer {
         }
         let Some(metadata) = context.metadata(id) else { return };
         if let Sites::Span(spans) = Callsite::sites(metadata) {
-            what(spans).record(&[id.into_u64()], |_| ());
+            what(spans).record(numbers, |_| ());
         }
     }
 }
@@ -148,15 +149,19 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> tracing_subscriber::Layer<S> for La
         }
     }
 
+    fn on_follows_from(&self, id: &Id, cause: &Id, context: Context<'_, S>) {
+        Self::of_span(id, &[id.into_u64(), cause.into_u64()], &context, |spans| &spans.follows);
+    }
+
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
-        Self::of_span(id, &context, |spans| &spans.entry);
+        Self::of_span(id, &[id.into_u64()], &context, |spans| &spans.entry);
     }
 
     fn on_exit(&self, id: &Id, context: Context<'_, S>) {
-        Self::of_span(id, &context, |spans| &spans.exit);
+        Self::of_span(id, &[id.into_u64()], &context, |spans| &spans.exit);
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
-        Self::of_span(&id, &context, |spans| &spans.close);
+        Self::of_span(&id, &[id.into_u64()], &context, |spans| &spans.close);
     }
 }
