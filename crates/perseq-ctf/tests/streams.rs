@@ -130,6 +130,10 @@ fn discarded_events_are_told_of() {
     assert_eq!(told, [0, 3, 4, 0, 5]);
     let told: Vec<_> = packets(&folder, 1).iter().map(|packet| packet.discarded).collect();
     assert_eq!(told, [0, 6]);
+    let trace = Trace::open(&folder.0).expect("a trace");
+    let mut events = trace.events().expect("its streams");
+    assert!(events.by_ref().all(|event| event.is_ok()));
+    assert_eq!(events.discarded(), 3 + 4 + 5 + 6);
     let Some((out, err)) = babeltrace(&folder.0, &["--no-delta", "--clock-seconds"]) else { return };
     assert_eq!(out, lines(&folder.0, Printer::new(Time::Seconds).lengths(true).delta(false)));
     let mut told: Vec<_> =
