@@ -282,6 +282,19 @@ fn a_signal_to_the_recorder_ends_the_program_and_then_the_session() {
 }
 
 #[test]
+fn a_signal_that_comes_while_the_program_is_started_is_not_lost() {
+    let home = Home::new("early");
+    for at in 0..16 {
+        let folder = format!("{at}");
+        let mut recorder = home.start(&mut home.command(&["record", "-o", &folder, "sleep", "30"]));
+        assert!(eventually(Duration::from_secs(20), || home.path.join(&folder).join("metadata").exists()));
+        std::thread::sleep(Duration::from_micros(at * 200));
+        recorder.signal(libc::SIGTERM);
+        assert_eq!(recorder.0.wait().unwrap().code(), Some(128 + libc::SIGTERM));
+    }
+}
+
+#[test]
 fn a_folder_need_not_be_named() {
     let home = Home::new("unnamed");
     assert!(home.fails(&["print"]).contains("perseq-trace-TIME"));

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use perseq_trace::{Builder, Mode, Programs, Session, Summary, Version};
@@ -80,41 +80,59 @@ pub fn record(options: &RecordArgs) -> Result<ExitCode, Failure> {
 }
 
 /// What handlers of signals know of the program that is recorded: it ends by them or not, and the session after it.
+///
+/// A signal is noted before the handler looks for the program, and the program before whoever has started it looks for signals, all in
+/// one order: so one of the two hands it on. Whoever takes the note does, so it is handed on once.
 #[derive(Debug, Default)]
 struct Recorded {
     /// 0 while it does not run.
     process: AtomicI32,
-    /// The last signal that came; 0 if there was none.
-    heard: AtomicI32,
+    /// The signals that came and were not handed on: bits by their numbers.
+    heard: AtomicU32,
 }
 
 impl Recorded {
     /// Runs it in a session, unless it was to end before it began; the exit status that is to be passed on.
     fn run(&self, command: &[OsString], session: &Path) -> Result<i32, Failure> {
-        let heard = self.heard.load(Ordering::Relaxed);
+        let heard = self.heard.load(Ordering::SeqCst);
         let Some((program, arguments)) = command.split_first().filter(|_| heard == 0) else {
-            return Ok(128 + heard);
+            return Ok(128 + heard.trailing_zeros().cast_signed());
         };
         let child = Command::new(program).args(arguments).env("PERSEQ_TRACE", session).spawn();
         let mut child =
             child.map_err(|error| Failure::Input { path: program.into(), error: error.into() })?;
-        self.process.store(child.id().cast_signed(), Ordering::Relaxed);
+        self.began(child.id().cast_signed());
         let status = child.wait().map_err(|error| Failure::Session(error.into()))?;
-        self.process.store(0, Ordering::Relaxed);
+        self.process.store(0, Ordering::SeqCst);
         Ok(status.code().or_else(|| Some(128 + status.signal()?)).unwrap_or(1))
     }
 
-    /// Has signals go to the program. Of those from the terminal it hears by itself.
+    /// It runs.
+    fn began(&self, process: i32) {
+        self.process.store(process, Ordering::SeqCst);
+        self.hand_on();
+    }
+
+    /// Sends it what has come, but for signals from the terminal, of which it hears by itself. Async-signal-safe.
+    fn hand_on(&self) {
+        let process = self.process.load(Ordering::SeqCst);
+        if process == 0 {
+            return;
+        }
+        let heard = self.heard.swap(0, Ordering::SeqCst);
+        for signal in [SIGTERM, SIGHUP].into_iter().filter(|signal| heard & (1 << signal) != 0) {
+            // SAFETY: no memory is accessed.
+            unsafe { libc::kill(process, signal) };
+        }
+    }
+
+    /// Has signals go to the program.
     fn hear(self: &Arc<Self>) -> Result<(), Failure> {
         for signal in [SIGINT, SIGQUIT, SIGTERM, SIGHUP] {
-            let (recorded, is_handed_on) = (Arc::clone(self), [SIGTERM, SIGHUP].contains(&signal));
+            let recorded = Arc::clone(self);
             let handler = move || {
-                recorded.heard.store(signal, Ordering::Relaxed);
-                let process = recorded.process.load(Ordering::Relaxed);
-                if process > 0 && is_handed_on {
-                    // SAFETY: no memory is accessed.
-                    unsafe { libc::kill(process, signal) };
-                }
+                recorded.heard.fetch_or(1 << signal, Ordering::SeqCst);
+                recorded.hand_on();
             };
             // SAFETY: what it does may be done in handlers: it accesses atomics, and makes a system call.
             let registered = unsafe { low_level::register(signal, handler) };
@@ -180,4 +198,19 @@ pub fn snapshot(options: &SnapshotArgs) -> Result<(), Failure> {
     let folder = options.output.clone().unwrap_or_else(unnamed);
     report(&folder, session(options.session.as_deref())?.snapshot(&folder).map_err(failed)?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_came_while_the_program_was_started_is_handed_on_once() {
+        let recorded = Arc::new(Recorded::default());
+        recorded.heard.store(1 << SIGTERM | 1 << SIGINT, Ordering::SeqCst);
+        let mut child = Command::new("sleep").arg("30").spawn().unwrap();
+        recorded.began(child.id().cast_signed());
+        assert_eq!(child.wait().unwrap().signal(), Some(SIGTERM));
+        assert_eq!(recorded.heard.load(Ordering::SeqCst), 0);
+    }
 }
