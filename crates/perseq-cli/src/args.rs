@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
+#[cfg(target_os = "linux")]
+use clap::builder::RangedU64ValueParser;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Parser, Subcommand};
 
 use crate::bench::groups;
+#[cfg(target_os = "linux")]
+use crate::trace::values::{Context, Level, context, glob, size};
 
 /// Per-CPU programming on Linux restartable sequences: what this machine offers, what it costs, and what a program does with it.
 #[derive(Debug, Parser)]
@@ -116,25 +120,25 @@ pub struct RecordingArgs {
     #[arg(short, long, value_name = "FOLDER")]
     pub output: Option<PathBuf>,
     /// Also events whose PROVIDER:NAME matches; `*` stands for any characters, `?` for one; all if none is named
-    #[arg(short, long, value_name = "GLOB")]
+    #[arg(short, long, value_name = "GLOB", value_parser = glob)]
     pub enable: Vec<String>,
     /// No events whose name matches, whatever is enabled
-    #[arg(short, long, value_name = "GLOB")]
+    #[arg(short, long, value_name = "GLOB", value_parser = glob)]
     pub disable: Vec<String>,
     /// Only events as grave as this, or graver
-    #[arg(short, long, value_name = "LEVEL", default_value = "debug", value_parser = level)]
-    pub level: perseq_ctf::Level,
+    #[arg(short, long, value_name = "LEVEL", default_value = "debug", value_enum, ignore_case = true)]
+    pub level: Level,
     /// Overwrite the oldest events when a ring is full: a flight recorder, written at the end and by snapshots
     #[arg(long, conflicts_with = "wait")]
     pub overwrite: bool,
     /// Have programs wait for room when a ring is full, instead of discarding the event
     #[arg(long)]
     pub wait: bool,
-    /// The ring of each CPU, in bytes, or with a unit such as 512KiB or 8M; from 256 KiB to 16 MiB
+    /// The ring of each CPU, in bytes, or with a unit such as 512KiB or 8M; from 256 KiB to 16 MiB (256 KiB on machines of 32 bits), rounded up to a power of two
     #[arg(short, long, value_name = "SIZE", default_value = "4MiB", value_parser = size)]
     pub buffer_size: usize,
-    /// In how many parts a ring is written
-    #[arg(long, value_name = "COUNT", default_value_t = 4)]
+    /// In how many parts a ring is written, from 2 to 128, rounded up to a power of two; fewer, where each would have less than 128 KiB
+    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = RangedU64ValueParser::<usize>::new().range(2..=128))]
     pub sub_buffers: usize,
     /// What is recorded with every event: some of pid, tid and procname, separated by commas, or none
     #[arg(short, long, value_name = "LIST", default_value = "pid,tid", value_parser = context)]
@@ -199,11 +203,12 @@ pub struct SessionArgs {
 #[derive(Debug, clap::Args)]
 pub struct EnableArgs {
     /// Events whose PROVIDER:NAME matches
+    #[arg(value_parser = glob)]
     pub glob: String,
     /// Only those that are as grave as this, or graver
-    #[arg(short, long, value_name = "LEVEL", default_value = "debug", value_parser = level)]
-    pub level: perseq_ctf::Level,
-    /// The session; the only one, if it is not named
+    #[arg(short, long, value_name = "LEVEL", default_value = "debug", value_enum, ignore_case = true)]
+    pub level: Level,
+    /// The session, or the folder of its trace; the only one, if it is not named
     #[arg(short, long)]
     pub session: Option<String>,
 }
@@ -213,8 +218,9 @@ pub struct EnableArgs {
 #[derive(Debug, clap::Args)]
 pub struct DisableArgs {
     /// Events whose PROVIDER:NAME matches
+    #[arg(value_parser = glob)]
     pub glob: String,
-    /// The session; the only one, if it is not named
+    /// The session, or the folder of its trace; the only one, if it is not named
     #[arg(short, long)]
     pub session: Option<String>,
 }
@@ -223,7 +229,7 @@ pub struct DisableArgs {
 #[cfg(target_os = "linux")]
 #[derive(Debug, clap::Args)]
 pub struct SnapshotArgs {
-    /// The session; the only one, if it is not named
+    /// The session, or the folder of its trace; the only one, if it is not named
     pub session: Option<String>,
     /// The folder of the trace; perseq-trace-TIME if it is not named
     #[arg(short, long, value_name = "FOLDER")]
@@ -240,7 +246,7 @@ pub struct PrintArgs {
     #[arg(long, value_enum, default_value_t = Times::Day)]
     pub time: Times,
     /// Only events whose PROVIDER:NAME matches
-    #[arg(short, long, value_name = "GLOB")]
+    #[arg(short, long, value_name = "GLOB", value_parser = glob)]
     pub event: Vec<String>,
 }
 
@@ -267,45 +273,6 @@ pub enum Times {
     Seconds,
     /// Cycles of the clock
     Cycles,
-}
-
-/// What is recorded with every event.
-#[cfg(target_os = "linux")]
-#[derive(Clone, Debug)]
-pub struct Context(pub Vec<perseq_trace::Context>);
-
-#[cfg(target_os = "linux")]
-fn context(list: &str) -> Result<Context, String> {
-    use perseq_trace::Context as Field;
-    if list == "none" {
-        return Ok(Context(Vec::new()));
-    }
-    let field = |name: &str| match name {
-        "pid" => Ok(Field::Pid),
-        "tid" => Ok(Field::Tid),
-        "procname" => Ok(Field::Procname),
-        _ => Err(format!("{name} is none of pid, tid and procname")),
-    };
-    list.split(',').map(field).collect::<Result<_, _>>().map(Context)
-}
-
-/// A level by its name, in one word, or its number.
-#[cfg(target_os = "linux")]
-fn level(name: &str) -> Result<perseq_ctf::Level, String> {
-    let all = perseq_ctf::Level::ALL;
-    let same = |level: &&perseq_ctf::Level| {
-        format!("{level:?}").eq_ignore_ascii_case(&name.replace(['-', '_'], ""))
-            || name.parse() == Ok(**level as u8)
-    };
-    let names = || all.map(|level| format!("{level:?}").to_lowercase()).join(", ");
-    all.iter().find(same).copied().ok_or_else(|| format!("it is none of {}", names()))
-}
-
-#[cfg(target_os = "linux")]
-fn size(text: &str) -> Result<usize, String> {
-    let bytes =
-        parse_size::Config::new().with_binary().parse_size(text).map_err(|error| error.to_string())?;
-    usize::try_from(bytes).map_err(|_| "it is too much".to_owned())
 }
 
 /// The groups, each with its line of help.

@@ -46,6 +46,26 @@ impl Home {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// What it says, if it succeeds.
+    #[track_caller]
+    fn says(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// What it says of a program that it records.
+    #[track_caller]
+    fn records(&self, options: &[&str], what: &str) -> String {
+        let program = program();
+        let program = program.iter().map(String::as_str);
+        let arguments: Vec<_> =
+            ["record"].into_iter().chain(options.iter().copied()).chain(program).collect();
+        let output = self.command(&arguments).env(PROGRAM, what).output().unwrap();
+        assert!(output.status.success(), "{options:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// What it says, if it fails.
     #[track_caller]
     fn fails(&self, arguments: &[&str]) -> String {
@@ -116,6 +136,11 @@ fn a_program() {
             event!(family::child, text: &str = "of the child");
             event!(Debug, family::detail, number: u32 = 3);
         }
+        Ok("large") => {
+            event!(sizes::small, number: u32 = 1);
+            let half = vec![0; 40_000];
+            event!(sizes::large, first: &[u8] = &half, second: &[u8] = &half);
+        }
         Ok("endless") => loop {
             event!(endless::event, number: u32 = 1);
             event!(endless::other, number: u32 = 2);
@@ -170,7 +195,7 @@ fn a_program_and_its_children_are_recorded_and_its_status_is_passed_on() {
         "-d",
         "*:parent",
         "--level",
-        "info",
+        "INFO",
         "--context",
         "none",
         "--ctf2",
@@ -240,7 +265,7 @@ fn what_runs_is_attached_to_and_controlled() {
     assert!(eventually(Duration::from_secs(20), is_recorded));
     reader.signal(libc::SIGKILL);
     reader.0.wait().unwrap();
-    home.prints(&["recover", "again"]);
+    assert!(home.says(&["recover", "again"]).contains(" more events in "));
     assert!(lines(&home.prints(&["print", "again"])) > 0);
 
     let mut nobody = home.command(&["attach", "-o", "nothing", "--pid", "1"]);
@@ -282,15 +307,105 @@ fn a_signal_to_the_recorder_ends_the_program_and_then_the_session() {
 }
 
 #[test]
+fn a_signal_that_comes_while_the_program_is_started_is_not_lost() {
+    let home = Home::new("early");
+    for at in 0..16 {
+        let folder = format!("{at}");
+        let mut recorder = home.start(&mut home.command(&["record", "-o", &folder, "sleep", "30"]));
+        assert!(eventually(Duration::from_secs(20), || home.path.join(&folder).join("metadata").exists()));
+        std::thread::sleep(Duration::from_micros(at * 200));
+        recorder.signal(libc::SIGTERM);
+        assert_eq!(recorder.0.wait().unwrap().code(), Some(128 + libc::SIGTERM));
+    }
+}
+
+#[test]
+fn events_that_are_lost_are_told_of() {
+    let home = Home::new("lost");
+    let said = home.records(&["-o", "trace"], "large");
+    assert!(said.contains("1 events in ") && said.contains("; 1 lost: if there was no room, see "), "{said}");
+    for options in [["-o", "wait", "--wait"], ["-o", "overwrite", "--overwrite"]] {
+        let said = home.records(&options, "large");
+        assert!(said.ends_with("; 1 lost\n"), "{said}");
+    }
+    let discarded = "perseq: 1 events were discarded when this was recorded\n";
+    assert_eq!(home.says(&["print", "trace"]), discarded);
+    assert_eq!(home.says(&["export", "trace"]), discarded);
+    home.records(&["-o", "none"], "child");
+    assert_eq!(home.says(&["print", "none"]), "");
+}
+
+#[test]
+fn globs_that_match_nothing_are_told_of() {
+    let home = Home::new("globs");
+    for wrong in ["family", "family::child", ""] {
+        for arguments in [
+            &["record", "-e", wrong, "true"][..],
+            &["attach", "-d", wrong],
+            &["enable", wrong],
+            &["disable", wrong],
+            &["print", "-e", wrong],
+        ] {
+            assert!(home.fails(arguments).contains("PROVIDER:NAME"), "{arguments:?}");
+        }
+    }
+    let globs = ["-o", "trace", "-e", "family::*", "-e", "*:detail", "-e", "fam?ly:*"];
+    let said = home.records(&globs, "child");
+    let told = said.lines().filter(|line| line.contains("no event was recorded")).collect::<Vec<_>>();
+    assert_eq!(told, ["perseq: no event was recorded that -e 'family::*' matches; try 'family:*'"]);
+    assert_eq!(
+        home.says(&["print", "trace", "-e", "*:child", "-e", "*:children"]),
+        "perseq: there is no event that -e '*:children' matches\n"
+    );
+}
+
+#[test]
+fn who_attaches_to_nobody_is_told_so() {
+    let home = Home::new("nobody");
+    // What it says, and is interrupted when it has begun and something is so.
+    let ends = |options: &[&str], when: &dyn Fn() -> bool| {
+        let mut command = home.command(&["attach"]);
+        let mut attach = Process(command.args(options).stderr(Stdio::piped()).spawn().unwrap());
+        let said = std::io::BufReader::new(attach.0.stderr.take().unwrap());
+        let mut said = said.lines().map(Result::unwrap);
+        let mut all: Vec<String> = Vec::new();
+        while !all.last().is_some_and(|line| line.contains("records to")) {
+            all.push(said.next().unwrap());
+        }
+        assert!(eventually(Duration::from_secs(20), when));
+        attach.signal(libc::SIGINT);
+        all.extend(said);
+        assert!(attach.0.wait().unwrap().success());
+        all
+    };
+    let said = ends(&["-o", "nothing"], &|| true);
+    assert!(said[0].contains("no program listens, or not yet"), "{said:?}");
+    assert!(said.last().unwrap().contains("no program took part"), "{said:?}");
+
+    let program = home.start(program_command("endless").env("PERSEQ_TRACE", "listen"));
+    let process = program.0.id().to_string();
+    assert!(eventually(Duration::from_secs(20), || home.prints(&["list"]).contains(&process)));
+    let is_recorded = || home.prints(&["list"]).contains(&format!("records {process}"));
+    // It takes part, though none of its events is on.
+    let said = ends(&["-o", "quiet", "-e", "no:*"], &is_recorded);
+    assert!(
+        said[0].contains("records to") && !said.iter().any(|line| line.contains("took part")),
+        "{said:?}"
+    );
+    let _reader = home.start(&mut home.command(&["attach", "-o", "first", "-n", "first"]));
+    assert!(eventually(Duration::from_secs(20), is_recorded));
+    assert!(ends(&["-o", "second"], &|| true)[0].contains("are in other sessions"));
+    assert!(ends(&["-o", "third", "--pid", &process], &|| true)[0].contains("is in session first"));
+}
+
+#[test]
 fn a_folder_need_not_be_named() {
     let home = Home::new("unnamed");
     assert!(home.fails(&["print"]).contains("perseq-trace-TIME"));
     let mut together: Vec<_> = (0..4).map(|_| home.start(&mut home.command(&["record", "true"]))).collect();
     assert!(together.iter_mut().all(|record| record.0.wait().unwrap().success()));
     assert_eq!(home.prints(&["print"]), "");
-    let program = program();
-    let arguments: Vec<_> = ["record"].into_iter().chain(program.iter().map(String::as_str)).collect();
-    assert!(home.command(&arguments).env(PROGRAM, "child").output().unwrap().status.success());
+    home.records(&[], "child");
     assert_eq!(lines(&home.prints(&["print"])), 2);
     assert!(home.prints(&["export"]).contains("of the child"));
 }
@@ -324,7 +439,14 @@ fn what_cannot_be_done_is_said() {
         home.fails(&["record", "--context", "cpu", "--", "true"]).contains("none of pid, tid and procname")
     );
     assert!(home.fails(&["record", "--level", "loud", "--", "true"]).contains("emergency"));
-    assert!(home.fails(&["record", "--buffer-size", "much", "--", "true"]).contains("buffer-size"));
+    for (option, wrong, said) in [
+        ("--buffer-size", "much", "buffer-size"),
+        ("--buffer-size", "1GiB", "from 256 KiB to 16 MiB"),
+        ("--buffer-size", "4", "from 256 KiB to 16 MiB"),
+        ("--sub-buffers", "0", "2..=128"),
+    ] {
+        assert!(home.fails(&["record", option, wrong, "--", "true"]).contains(said), "{option} {wrong}");
+    }
     assert!(home.prints(&["record", "-o", "nothing", "--", "true"]).is_empty());
     // Left by a recorder that was killed before it had begun.
     let left = home.path.join("perseq/sessions/left");

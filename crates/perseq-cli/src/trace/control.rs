@@ -5,6 +5,7 @@ use std::time::Duration;
 use perseq_trace::{Active, Mode, Program, Status, active, programs};
 use serde_json::json;
 
+use super::values::Level;
 use super::{failed, session};
 use crate::args::{DisableArgs, EnableArgs, ListArgs, SessionArgs};
 use crate::output::{self, Failure};
@@ -39,9 +40,9 @@ pub fn list(options: &ListArgs) -> Result<(), Failure> {
         for event in events.iter().filter(|_| options.events) {
             let fields: Vec<_> = event.fields.iter().map(|field| field.name.as_ref()).collect();
             output::print(format_args!(
-                "  {} ({:?}): {}",
+                "  {} ({}): {}",
                 event.full_name(),
-                event.level,
+                Level(event.level).name(),
                 fields.join(", ")
             ))?;
         }
@@ -71,7 +72,7 @@ fn show(session: &Active, status: &Status, programs: &[Program]) -> Result<(), F
     output::print(format_args!("  {}; {} KiB for each CPU", mode(status.mode), status.ring / 1024))?;
     for (on, glob, level) in &status.rules {
         match on {
-            true => output::print(format_args!("  on  {glob} (down to {level:?})"))?,
+            true => output::print(format_args!("  on  {glob} (down to {})", Level(*level).name()))?,
             false => output::print(format_args!("  off {glob}"))?,
         }
     }
@@ -119,7 +120,7 @@ fn program_to_json(program: &Program) -> serde_json::Value {
 
 /// `perseq trace enable`.
 pub fn enable(options: &EnableArgs) -> Result<(), Failure> {
-    session(options.session.as_deref())?.enable(&options.glob, options.level).map_err(failed)
+    session(options.session.as_deref())?.enable(&options.glob, options.level.0).map_err(failed)
 }
 
 /// `perseq trace disable`.

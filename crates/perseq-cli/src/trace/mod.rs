@@ -5,15 +5,21 @@
 //! | [`collect`] | what reads rings: `record`, `attach`, `resume`, `recover`, `snapshot` |
 //! | [`control`] | what is said to other sessions: `list`, `enable`, `disable`, `stop` |
 //! | [`read`] | what reads traces: `print`, `export` |
+//! | [`values`] | what options take: levels, globs, sizes |
 
 mod collect;
 mod control;
 mod read;
+pub mod values;
 
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use perseq::shared::SharedError;
+use perseq_ctf::TraceType;
 use perseq_trace::{Active, SessionError, active};
+use wildmatch::WildMatch;
 
 use crate::args::TraceCommand;
 use crate::output::Failure;
@@ -40,7 +46,25 @@ pub fn run(command: &TraceCommand) -> Result<ExitCode, Failure> {
 }
 
 fn failed(error: SessionError) -> Failure {
-    Failure::Session(error.into())
+    match error {
+        SessionError::Rings(SharedError::System(
+            call,
+            errno @ (libc::ENOSPC | libc::ENOMEM | libc::EFBIG),
+        )) => {
+            let error = io::Error::from_raw_os_error(errno);
+            Failure::Session(format!("there is no room for rings: {call}: {error}; see --buffer-size").into())
+        }
+        error => Failure::Session(error.into()),
+    }
+}
+
+/// Those of some globs that match no type of a trace, and so no event in it.
+fn unmatched<'g>(globs: &'g [String], types: &TraceType) -> impl Iterator<Item = &'g String> {
+    let names: Vec<_> = types.events.iter().map(|event| event.full_name().to_string()).collect();
+    globs.iter().filter(move |glob| {
+        let glob = WildMatch::new(glob);
+        !names.iter().any(|name| glob.matches(name))
+    })
 }
 
 /// The session of a name, or whose trace is in a folder; or the only one.
@@ -64,5 +88,19 @@ fn session(name: Option<&str>) -> Result<Active, Failure> {
     match all()?.into_iter().find(writes_there) {
         Some(session) => Ok(session),
         None => Active::named(name).map_err(failed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_there_is_no_room_is_said_in_words() {
+        let said =
+            |error| failed(SessionError::Rings(SharedError::System("fallocate(2)", error))).to_string();
+        let full = said(libc::ENOSPC);
+        assert!(full.contains("No space left on device") && full.ends_with("see --buffer-size"), "{full}");
+        assert!(!said(libc::EACCES).contains("--buffer-size"));
     }
 }

@@ -8,9 +8,9 @@ use perseq_ctf::print::{Printer, Time};
 use perseq_ctf::{Trace, chrome};
 use wildmatch::WildMatch;
 
-use super::UNNAMED;
+use super::{UNNAMED, unmatched};
 use crate::args::{ExportArgs, PrintArgs, Times};
-use crate::output::Failure;
+use crate::output::{Failure, say};
 
 /// The trace in a folder, or the last here for which none was named.
 fn open(folder: Option<&Path>) -> Result<Trace, Failure> {
@@ -29,8 +29,11 @@ fn open(folder: Option<&Path>) -> Result<Trace, Failure> {
     Trace::open(&folder).map_err(|error| Failure::Session(error.into()))
 }
 
-/// What cannot be read is said, and the rest is read.
-fn damaged(errors: &[perseq_ctf::Error]) -> Result<(), Failure> {
+/// Says what is not in the trace that was there: events that were discarded, and what cannot be read.
+fn missing(discarded: u64, errors: &[perseq_ctf::Error]) -> Result<(), Failure> {
+    if discarded > 0 {
+        say(format_args!("{discarded} events were discarded when this was recorded"));
+    }
     match errors {
         [] => Ok(()),
         [one] => Err(Failure::Session(one.to_string().into())),
@@ -60,7 +63,8 @@ pub fn print(options: &PrintArgs) -> Result<(), Failure> {
         .collect();
     let mut out = BufWriter::new(io::stdout().lock());
     let mut errors = Vec::new();
-    for event in trace.events().map_err(|error| Failure::Session(error.into()))? {
+    let mut events = trace.events().map_err(|error| Failure::Session(error.into()))?;
+    for event in &mut events {
         match event {
             Ok(event) if wanted.get(event.id() as usize) == Some(&true) => {
                 printer.print(&event, &mut out).map_err(Failure::Stdout)?;
@@ -70,21 +74,24 @@ pub fn print(options: &PrintArgs) -> Result<(), Failure> {
         }
     }
     out.flush().map_err(Failure::Stdout)?;
-    damaged(&errors)
+    for glob in unmatched(&options.event, trace.types()) {
+        say(format_args!("there is no event that -e '{glob}' matches"));
+    }
+    missing(events.discarded(), &errors)
 }
 
 /// `perseq trace export`.
 pub fn export(options: &ExportArgs) -> Result<(), Failure> {
     let trace = open(options.folder.as_deref())?;
-    let events = trace.events().map_err(|error| Failure::Session(error.into()))?;
+    let mut events = trace.events().map_err(|error| Failure::Session(error.into()))?;
     let errors = match &options.output {
-        None => chrome::export(events, chrome::by_suffix, BufWriter::new(io::stdout().lock()))
+        None => chrome::export(&mut events, chrome::by_suffix, BufWriter::new(io::stdout().lock()))
             .map_err(Failure::Stdout)?,
         Some(path) => {
             let failed = |error| Failure::File { path: path.clone(), error };
             let file = File::create(path).map_err(failed)?;
-            chrome::export(events, chrome::by_suffix, BufWriter::new(file)).map_err(failed)?
+            chrome::export(&mut events, chrome::by_suffix, BufWriter::new(file)).map_err(failed)?
         }
     };
-    damaged(&errors)
+    missing(events.discarded(), &errors)
 }

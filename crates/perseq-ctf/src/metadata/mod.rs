@@ -3,7 +3,7 @@
 mod json;
 mod tsdl;
 
-use crate::types::{TraceType, Uuid};
+use crate::types::{Text, TraceType, Uuid};
 use crate::validate::InvalidType;
 
 /// The version of the Common Trace Format that `metadata` is written in. The streams are the same in both.
@@ -39,4 +39,9 @@ fn hyphenated(uuid: &Uuid) -> String {
         text.push_str(&format!("{byte:02x}"));
     }
     text
+}
+
+/// The file and the line that record an event, as both languages have it: `model.emf.uri`, or `emf-uri`.
+fn uri((file, line): &(Text, u32)) -> String {
+    format!("file:{file}#{line}")
 }

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write};
 
-use super::hyphenated;
+use super::{hyphenated, uri};
 use crate::types::{ByteOrder, Enumeration, EventType, Field, Kind, Setting, TraceType};
 use crate::validate::length_name;
 
@@ -115,8 +115,8 @@ fn write_event(id: usize, event: &EventType, out: &mut String) -> fmt::Result {
         Quoted(&event.full_name().to_string()),
         event.level as u8
     )?;
-    if let Some((file, line)) = &event.source {
-        writeln!(out, "\tmodel.emf.uri = {};", Quoted(&format!("file:{file}#{line}")))?;
+    if let Some(source) = &event.source {
+        writeln!(out, "\tmodel.emf.uri = {};", Quoted(&uri(source)))?;
     }
     writeln!(out, "\tfields := struct {{")?;
     write_fields(&event.fields, out)?;

@@ -35,6 +35,12 @@ impl<'t> Events<'t> {
         events
     }
 
+    /// The events that were discarded when the trace was recorded, as far as it was read: all of them, once there are no more events.
+    #[must_use]
+    pub fn discarded(&self) -> u64 {
+        self.streams.iter().map(Stream::discarded).fold(0, u64::saturating_add)
+    }
+
     /// Brings the next event of a stream.
     fn advance(&mut self, stream: usize) {
         match self.streams[stream].next() {

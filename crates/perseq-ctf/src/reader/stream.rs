@@ -49,6 +49,7 @@ pub struct Packets {
     /// Of the packet before.
     cpu: Option<u32>,
     last: u64,
+    /// Until its end.
     discarded: u64,
     ended: bool,
 }
@@ -192,6 +193,11 @@ pub(super) struct Stream<'t> {
 impl<'t> Stream<'t> {
     pub fn new(types: &'t TraceType, packets: Packets) -> Self {
         Self { types, packets, packet: None, bytes: Arc::default(), at: 0, time: 0, ended: false }
+    }
+
+    /// The events that were discarded before the end of the packet that is read.
+    pub fn discarded(&self) -> u64 {
+        self.packets.discarded
     }
 
     fn read(&mut self) -> Result<Option<Event<'t>>, Error> {
