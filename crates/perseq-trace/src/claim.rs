@@ -14,8 +14,8 @@ use perseq::fork::{InChild, held_off};
 use perseq::shared::SharedError;
 use perseq::shared::locks::Own;
 
+use crate::error::{SessionError, at};
 use crate::home::{self, CONSUMER, Locked};
-use crate::session::{SessionError, at};
 use crate::sys;
 
 /// The byte of the file that is locked.

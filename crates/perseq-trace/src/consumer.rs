@@ -10,10 +10,10 @@ use std::time::Duration;
 use perseq_ctf::{Directory, EventType, Field, Level, TraceType};
 
 use crate::emit::Mode;
+use crate::error::SessionError;
 use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::ring::Rings;
-use crate::session::SessionError;
 use crate::stream::{Stream, Summary, Types};
 use crate::sys;
 

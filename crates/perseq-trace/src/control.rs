@@ -13,11 +13,12 @@ use crate::claim::{Claim, consumer};
 use crate::consumer::Consumer;
 use crate::context::Context;
 use crate::emit::Mode;
+use crate::error::{SessionError, at};
 use crate::home::{self, CONSUMER, Locked, PLAN, STOP};
 use crate::plan::{Plan, Rule};
 use crate::program::open_rings;
 use crate::ring::{self, Rings};
-use crate::session::{Session, SessionError, at, place_of, unique};
+use crate::session::{Session, place_of, unique};
 use crate::stream::Summary;
 use crate::sys;
 

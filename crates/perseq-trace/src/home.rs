@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::SessionError;
-use crate::session::at;
+use crate::error::at;
 use crate::sys;
 
 pub(crate) const PLAN: &str = "plan";

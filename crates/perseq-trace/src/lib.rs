@@ -56,6 +56,7 @@ cfg_if::cfg_if! {
         mod consumer;
         mod context;
         mod control;
+        mod error;
         mod home;
         #[cfg(feature = "tracing")]
         mod layer;
@@ -79,7 +80,8 @@ cfg_if::cfg_if! {
         pub use layer::{Layer, layer};
         pub use plan::Programs;
         pub use program::listen;
-        pub use session::{Builder, Session, SessionError};
+        pub use error::SessionError;
+        pub use session::{Builder, Session};
         pub use stream::Summary;
         #[doc(hidden)]
         pub use stream::stream_of_words;

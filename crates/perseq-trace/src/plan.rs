@@ -11,9 +11,9 @@ use wildmatch::WildMatch;
 use crate::clock::Source;
 use crate::context::Context;
 use crate::emit::Mode;
+use crate::error::SessionError;
 use crate::home::{self, PLAN};
 use crate::ring::MAX;
-use crate::session::SessionError;
 use crate::site::Site;
 
 /// What a reader must know of the file.

@@ -18,11 +18,11 @@ use serde_json::{Value, json};
 
 use crate::claim::consumer;
 use crate::emit::{self, CONTEXT, SLOW_CLOCK};
+use crate::error::SessionError;
 use crate::home::{self, Bell, RINGS, STOP};
 use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::ring::Rings;
-use crate::session::SessionError;
 use crate::site::{Site, sites};
 use crate::{context, sys};
 

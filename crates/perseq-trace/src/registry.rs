@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use perseq_ctf::EventType;
 
+use crate::error::{SessionError, at};
 use crate::home::{EVENTS, Locked, files};
-use crate::session::{SessionError, at};
 
 /// Bytes that the file may have; who adds more is not of this crate.
 const LONGEST: u64 = 16 << 20;

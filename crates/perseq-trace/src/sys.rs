@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use crate::session::{SessionError, at};
+use crate::error::{SessionError, at};
 
 /// What a system call that fails leaves in `errno` is taken back when this is dropped: who records an event between a call and a look at its error
 /// must not lose that, nor must who is interrupted by a handler that does.
