@@ -12,8 +12,7 @@
 
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
-use core::ptr::{self, null_mut};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -22,6 +21,7 @@ use super::file::{Map, Shape};
 use super::locks::Own;
 use crate::fork::{InChild, held_off};
 use crate::percpu::Owners;
+use crate::statics::{Link, Linked};
 use crate::sys::{self, ErrnoKept};
 
 /// No member.
@@ -42,7 +42,13 @@ struct Node {
     /// Written to by whoever has the node, while no fork is under way, and in the child of a fork.
     joined: UnsafeCell<Option<Joined>>,
     member: AtomicU32,
-    next: AtomicPtr<Node>,
+    next: Link<Node>,
+}
+
+impl Linked for Node {
+    fn next(&self) -> &Link<Self> {
+        &self.next
+    }
 }
 
 // SAFETY: see `joined`; otherwise it is read only.
@@ -57,40 +63,25 @@ struct Joined {
     closed: AtomicBool,
 }
 
-static NODES: AtomicPtr<Node> = AtomicPtr::new(null_mut());
-static IN_CHILD: InChild = InChild::new(|| nodes().for_each(Node::renew));
-
-fn nodes() -> impl Iterator<Item = &'static Node> {
-    // SAFETY: nodes are never freed, and complete when they are linked.
-    let get = |at: *mut Node| unsafe { at.as_ref() };
-    core::iter::successors(get(NODES.load(Ordering::Acquire)), move |node| {
-        get(node.next.load(Ordering::Relaxed))
-    })
-}
+/// Nodes are never freed.
+static NODES: Link<Node> = Link::new();
+static IN_CHILD: InChild = InChild::new(|| NODES.iter().for_each(Node::renew));
 
 impl Node {
     /// One that nobody has, taken.
     fn take() -> &'static Self {
-        if let Some(node) = nodes().find(|node| !node.taken.swap(true, Ordering::Acquire)) {
+        if let Some(node) = NODES.iter().find(|node| !node.taken.swap(true, Ordering::Acquire)) {
             return node;
         }
         let node: &'static Self = Box::leak(Box::new(Self {
             taken: AtomicBool::new(true),
             joined: UnsafeCell::new(None),
             member: AtomicU32::new(NONE),
-            next: AtomicPtr::new(null_mut()),
+            next: Link::new(),
         }));
         IN_CHILD.register();
-        let mut first = NODES.load(Ordering::Relaxed);
-        loop {
-            node.next.store(first, Ordering::Relaxed);
-            let this = ptr::from_ref(node).cast_mut();
-            match NODES.compare_exchange(first, this, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return node,
-                // There are only so many.
-                Err(newer) => first = newer,
-            }
-        }
+        NODES.add(node);
+        node
     }
 
     fn joined(&self) -> Option<&Joined> {
