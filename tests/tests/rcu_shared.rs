@@ -16,13 +16,16 @@ mod storm;
 #[path = "rcu_shared/turns.rs"]
 mod turns;
 
+use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use perseq::shared::SharedPerCpu;
 use perseq_rcu::GraceError;
 use perseq_rcu::shared::{SharedDomain, SharedError};
 use perseq_tests::child;
@@ -190,7 +193,7 @@ fn a_domain_in_a_file_is_joined_by_its_path_and_by_its_descriptor() {
     assert!(domain.synchronize_within(SOON).is_err());
     drop(guard);
     domain.synchronize_within(LATER).unwrap();
-    assert!(matches!(SharedDomain::create(&path.0, 3), Err(SharedError::Io("open(2)", _))));
+    assert!(matches!(SharedDomain::create(&path.0, 3), Err(SharedError::System("open(2)", libc::EEXIST))));
 }
 
 #[test]
@@ -198,17 +201,23 @@ fn what_is_no_domain_is_refused_with_the_reason() {
     let _alone = alone(60, "what is no domain");
     let path = Path::new("wrong");
     let refused = || SharedDomain::open(&path.0).map(|_| ()).unwrap_err().to_string();
-    assert!(refused().contains("No such file"), "{}", refused());
+    assert!(refused().contains("no such file"), "{}", refused());
     fs::write(&path.0, "not a domain").unwrap();
     assert!(refused().contains("no shared domain"), "{}", refused());
     fs::write(&path.0, vec![7; 1 << 20]).unwrap();
     assert!(refused().contains("no shared domain"), "{}", refused());
     fs::remove_file(&path.0).unwrap();
+    // What processes share, but no domain.
+    let slots = CString::new(path.0.as_os_str().as_bytes()).unwrap();
+    let slots = SharedPerCpu::<()>::create(&slots, 2).unwrap();
+    assert!(refused().contains("take another file"), "{}", refused());
+    drop(slots);
+    fs::remove_file(&path.0).unwrap();
     SharedDomain::create(&path.0, 2).unwrap();
     let file = OpenOptions::new().write(true).open(&path.0).unwrap();
-    // Behind the magic number: the version, the CPUs, the members.
+    // Behind the magic number and what is in it: the version, the CPUs, the members.
     for (at, value, reason) in
-        [(8, 9_u32, "layout 9"), (12, 4095, "4095 possible CPUs"), (16, 9999, "9999 members")]
+        [(16, 9_u32, "layout 9"), (20, 4095, "4095 possible CPUs"), (36, 9999, "9999 members")]
     {
         let mut was = [0; 4];
         File::open(&path.0).unwrap().read_exact_at(&mut was, at).unwrap();

@@ -395,7 +395,7 @@ fn what_is_not_shared_is_refused_with_the_reason() {
     // Behind the magic number and the layout: version, CPUs, the size of a slot, that of the common part, the distance, members.
     let cases = [
         (8, "of layout"),
-        (16, "have layout 999999"),
+        (16, "has layout 999999"),
         (20, "999999 possible CPUs"),
         (24, "another size"),
         (28, "another size"),
@@ -412,7 +412,7 @@ fn what_is_not_shared_is_refused_with_the_reason() {
     file.set_len(file.metadata().unwrap().len() - 4096).unwrap();
     assert!(refused().contains("bytes instead of"), "{}", refused());
     for members in [0, 128] {
-        assert_eq!(Shared::memfd(members).map(|_| ()), Err(SharedError::Members(members)));
+        assert_eq!(Shared::memfd(members).map(|_| ()), Err(SharedError::Members { members, most: 127 }));
     }
 }
 

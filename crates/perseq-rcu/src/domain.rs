@@ -2,11 +2,12 @@
 //!
 //! A domain is `'static`: a reader can be anywhere at any time, and a fork has to find every domain there is.
 
-use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use perseq::fork::InChild;
+use perseq::statics::{Link, Linked};
 
 use crate::callbacks::{self, Callbacks, Head};
 use crate::counts::{Phase, enter, leave};
@@ -34,26 +35,29 @@ pub struct Domain {
     pub(crate) readers: Readers,
     writers: Writers,
     pub(crate) callbacks: Callbacks,
-    /// Linked into [`DOMAINS`] by `next`.
+    /// In [`DOMAINS`].
     linked: AtomicBool,
-    next: AtomicPtr<Domain>,
+    next: Link<Domain>,
+}
+
+impl Linked for Domain {
+    fn next(&self) -> &Link<Self> {
+        &self.next
+    }
 }
 
 /// Every domain that was written to, for forks.
-static DOMAINS: AtomicPtr<Domain> = AtomicPtr::new(ptr::null_mut());
+static DOMAINS: Link<Domain> = Link::new();
 static IN_CHILD: InChild = InChild::new(begin_anew);
 
 fn begin_anew() {
-    let mut at = DOMAINS.load(Ordering::Acquire);
-    // SAFETY: what is linked is `'static`.
-    while let Some(domain) = unsafe { at.as_ref() } {
+    for domain in DOMAINS.iter() {
         // SAFETY: called in the child of a fork only.
         unsafe {
             domain.readers.begin_anew();
             domain.writers.begin_anew();
             domain.callbacks.begin_anew();
         }
-        at = domain.next.load(Ordering::Acquire);
     }
 }
 
@@ -96,7 +100,7 @@ impl Domain {
             writers: Writers::new(),
             callbacks: Callbacks::new(),
             linked: AtomicBool::new(false),
-            next: AtomicPtr::new(ptr::null_mut()),
+            next: Link::new(),
         }
     }
 
@@ -240,18 +244,8 @@ impl Domain {
     pub(crate) fn prepare(&'static self) {
         if !self.linked.load(Ordering::Acquire) {
             IN_CHILD.register();
-            let this = ptr::from_ref(self).cast_mut();
-            // Behind the last one, which can be done but once: so whoever finds another in the middle of it does it in its place, and a
-            // fork that finds readers finds the domain.
-            let mut link = &DOMAINS;
-            while let Err(linked) =
-                link.compare_exchange(ptr::null_mut(), this, Ordering::AcqRel, Ordering::Acquire)
-                && linked != this
-            {
-                // There are only so many.
-                // SAFETY: what is linked is `'static`.
-                link = unsafe { &(*linked).next };
-            }
+            // Whoever else is in the middle of it does it for this one too: a fork that finds readers finds the domain.
+            DOMAINS.add(self);
             self.linked.store(true, Ordering::Release);
         }
         self.readers.make();

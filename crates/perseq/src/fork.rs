@@ -2,42 +2,35 @@
 //!
 //! libc's `pthread_atfork` allocates, so nothing can be registered with it in a signal handler. This crate does so once, at load
 //! time; what comes later is linked here without a lock. Not part of the API.
-//!
-//! Linked means: at the end of the list, by whoever comes first. There is one end only, so of several threads that register a function
-//! at once each finds it linked when it returns, no matter by whom; and none may fork before.
 
-use core::ptr;
-use core::sync::atomic::{AtomicPtr, Ordering};
+use crate::statics::{Link, Linked};
 
 /// A function that is called in the child of every fork, once it is registered.
 #[derive(Debug)]
 pub struct InChild {
     run: fn(),
-    next: AtomicPtr<InChild>,
+    next: Link<InChild>,
 }
 
-/// Linked by `next`; what is in it stays.
-static FIRST: AtomicPtr<InChild> = AtomicPtr::new(ptr::null_mut());
+static HANDLERS: Link<InChild> = Link::new();
+
+impl Linked for InChild {
+    fn next(&self) -> &Link<Self> {
+        &self.next
+    }
+}
 
 impl InChild {
     /// A function for [`register`](Self::register). It may only do what a signal handler may.
     #[must_use]
     pub const fn new(run: fn()) -> Self {
-        Self { run, next: AtomicPtr::new(ptr::null_mut()) }
+        Self { run, next: Link::new() }
     }
 
-    /// Has the function called from now on; once for each fork, however often this is called. Lock-free, async-signal-safe.
+    /// Has the function called from now on, after those of before; once for each fork, however often this is called. Lock-free,
+    /// async-signal-safe.
     pub fn register(&'static self) {
-        let this = ptr::from_ref(self).cast_mut();
-        let mut end = &FIRST;
-        // Ends, as there are only so many.
-        while let Err(other) =
-            end.compare_exchange(ptr::null_mut(), this, Ordering::AcqRel, Ordering::Acquire)
-            && other != this
-        {
-            // SAFETY: what is linked is `'static`.
-            end = unsafe { &(*other).next };
-        }
+        HANDLERS.add(self);
     }
 }
 
@@ -50,17 +43,12 @@ pub fn held_off<R>(f: impl FnOnce() -> R) -> R {
 /// Calls what was registered.
 #[cfg_attr(not(all(target_os = "linux", not(miri))), allow(dead_code, reason = "no handlers there"))]
 pub(crate) fn run_in_child() {
-    let mut at = FIRST.load(Ordering::Acquire);
-    // SAFETY: what is linked is `'static`, and was complete when it was linked.
-    while let Some(handler) = unsafe { at.as_ref() } {
-        (handler.run)();
-        at = handler.next.load(Ordering::Acquire);
-    }
+    HANDLERS.iter().for_each(|handler| (handler.run)());
 }
 
 #[cfg(all(test, target_os = "linux", not(miri)))]
 mod tests {
-    use core::sync::atomic::AtomicU32;
+    use core::sync::atomic::{AtomicU32, Ordering};
     use std::sync::Barrier;
     use std::thread;
 

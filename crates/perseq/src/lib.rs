@@ -93,6 +93,8 @@ pub mod section;
 #[cfg(all(target_os = "linux", not(miri)))]
 pub mod shared;
 pub mod slice;
+#[doc(hidden)]
+pub mod statics;
 mod sys;
 
 pub use collections::counter::{Counter, Counters};

@@ -20,7 +20,10 @@ pub(super) fn register() -> Result<bool, SharedError> {
     if global::register().is_err() {
         return Ok(false);
     }
-    visit_all().map_err(|error| SharedError::Io("clone(2), for a visit to every CPU", error))?;
+    let failed = |error: io::Error| {
+        SharedError::System("clone(2), for a visit to every CPU", error.raw_os_error().unwrap_or(0))
+    };
+    visit_all().map_err(failed)?;
     Ok(true)
 }
 

@@ -1,68 +1,147 @@
-//! Becoming a member: taking a row.
+//! What is in the shared memory, and the place of a member in it.
+//!
+//! ```text
+//! common part   which phase new readers take
+//! slots         on each CPU, for each member: its counts there, 128 bytes apart; slots lie 64 KiB apart, as sections without gates
+//!               demand (see [`Slots`](perseq::section::Slots)). On CPU 0, besides, its *row*: the counts of its threads without
+//!               sections, and its process id
+//! ```
+//!
+//! Nothing in it is an address.
 
+use std::os::fd::OwnedFd;
 use std::process;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use perseq::shared::locks::Own;
+use perseq::shared::file::{Map, Shape};
+use perseq::shared::{Membership, SharedError};
 
-use super::SharedError;
-use super::layout::{self, Map, Row, Shape};
-use crate::counts::{Beside, Counts};
+use crate::counts::{Apart, Beside, Counts};
+
+/// The file of a domain.
+pub(super) const SHAPE: Shape = Shape {
+    layout: u64::from_ne_bytes(*b"perseqR2"),
+    slot: size_of::<Slot>() as u32,
+    common: size_of::<Common>() as u32,
+    shift: 16,
+    most: MEMBERS as u32,
+    welcome,
+    // Guards that are taken along do not count where the parent does.
+    moves: true,
+};
+
+/// So many members have room in a slot of 64 KiB.
+const MEMBERS: usize = 512;
+
+/// What members have on a CPU.
+type Slot = [Apart<Part>; MEMBERS];
+const _: () = assert!(size_of::<Slot>() == 1 << 16);
+
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Common {
+    /// Rows that were ever used.
+    used: AtomicU32,
+    /// Until when, on the monotonic clock in nanoseconds, nobody switches phases again.
+    pub(super) settled: AtomicU64,
+    /// The phase that new readers take.
+    pub(super) current: Apart<AtomicU32>,
+}
+
+/// What a member has on a CPU.
+#[repr(C)]
+struct Part {
+    counts: [Counts; 2],
+    row: Row,
+}
+
+/// What there is of a member beside its counts on CPUs.
+#[repr(C)]
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) beside: [Beside; 2],
+    /// The process id of the member that has it or had it, for reports.
+    pub(super) process: AtomicU32,
+}
+
+/// Has the file system find room for what so many members use of a new file.
+pub(super) fn allocate(members: u32) -> impl FnOnce(&Map, &OwnedFd) -> Result<(), SharedError> {
+    let bytes = u64::from(members) * size_of::<Apart<Part>>() as u64;
+    move |map, file| {
+        let mut cpus = 0..u64::from(perseq::cpu::possible());
+        cpus.try_for_each(|cpu| map.allocate(file, cpu << SHAPE.shift, bytes))
+    }
+}
 
 /// What a reader needs, in one place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    pub(super) map: Map,
-    pub(super) member: u32,
-    /// The row of this process.
-    pub(super) row: &'static Row,
-    /// Its counts of phase 0 on CPU 0, and which phase new readers take.
+    /// The counts of this process of phase 0 on CPU 0.
     pub(super) counts: NonNull<Counts>,
-    pub(super) current: &'static AtomicU32,
+    pub(super) common: &'static Common,
+    slots: NonNull<Slot>,
+    pub(super) member: u32,
 }
 
-// SAFETY: references, and an address of memory that sections of this process add to, and that stays.
+// SAFETY: references, and addresses of memory that sections of this process add to, that is atomic otherwise, and that stays.
 unsafe impl Send for Place {}
 // SAFETY: as above.
 unsafe impl Sync for Place {}
 
-/// Takes a row whose member is gone, if there is one, by a description that is mapped too: see [`locks`](perseq::shared::locks).
-/// Async-signal-safe, but for the errors.
-pub(super) fn claim(own: &Own, shape: Shape) -> Result<Place, SharedError> {
-    let map = layout::map(own.file(), shape)?;
-    let claimed = own.take_one(shape.members).map_err(SharedError::from);
-    let claimed = claimed.and_then(|member| {
-        member.and_then(|member| place(map, member)).ok_or(SharedError::Full(shape.members))
-    });
-    if claimed.is_err() {
-        map.unmap();
+impl Place {
+    /// That of this process, if it is a member; the membership is never given up. Async-signal-safe.
+    pub(super) fn of(membership: &Membership) -> Option<Self> {
+        Self::in_map(membership.map(), membership.member()?)
     }
-    claimed
+
+    fn in_map(map: &Map, member: u32) -> Option<Self> {
+        let slots = map.slots().cast();
+        let counts = NonNull::new(part(slots, member, 0))?.cast();
+        // SAFETY: it stays mapped as long as the process lives, or other memory is in its place; and is atomic throughout.
+        let common = unsafe { map.common().cast().as_ref() };
+        Some(Self { counts, common, slots, member })
+    }
+
+    /// All that there are, and maybe some that are gone.
+    pub(super) fn members(&self) -> impl Iterator<Item = u32> + use<> {
+        // Others wrote the number.
+        0..self.common.used.load(Ordering::Relaxed).min(SHAPE.most)
+    }
+
+    /// The row of a member.
+    pub(super) fn row(&self, member: u32) -> &'static Row {
+        // SAFETY: inside the mapping, which stays, and atomic throughout.
+        unsafe { &(*part(self.slots, member, 0)).row }
+    }
+
+    /// The counts of a phase of a member on each CPU.
+    pub(super) fn each(&self, member: u32, phase: usize) -> impl Iterator<Item = *mut Counts> + use<> {
+        let slots = self.slots;
+        let on = move |cpu| part(slots, member, cpu).cast::<Counts>().wrapping_add(phase);
+        (0..perseq::cpu::possible()).map(on)
+    }
+
+    /// Clears the counts of a member. Either the caller has taken its row; or judges it: then others may do so at the same time, which
+    /// does no harm.
+    pub(super) fn clear(&self, member: u32) {
+        self.row(member).beside.iter().for_each(Beside::clear);
+        for counts in (0..2).flat_map(|phase| self.each(member, phase)) {
+            // SAFETY: in the mapping, and nobody counts there: the member is gone, or has no readers yet.
+            unsafe { Counts::clear(counts) };
+        }
+    }
 }
 
-/// The place of the member that has just taken a row.
-fn place(map: Map, member: u32) -> Option<Place> {
-    clear(map, member);
-    let row = map.row(member)?;
-    row.process.store(process::id(), Ordering::Relaxed);
-    map.header().used.fetch_max(member + 1, Ordering::SeqCst);
-    Some(Place {
-        map,
-        member,
-        row,
-        counts: NonNull::new(map.counts(member, 0, 0))?,
-        current: &map.header().current.0,
-    })
+/// Makes a row that of this process, before anybody reads in it.
+fn welcome(map: &Map, member: u32) {
+    let Some(place) = Place::in_map(map, member) else { return };
+    place.clear(member);
+    place.row(member).process.store(process::id(), Ordering::Relaxed);
+    place.common.used.fetch_max(member + 1, Ordering::SeqCst);
 }
 
-/// Clears the counts of a member. Either the caller has taken its row; or judges it: then others may do so at the same time, which does no harm.
-pub(super) fn clear(map: Map, member: u32) {
-    if let Some(row) = map.row(member) {
-        row.beside.0.iter().for_each(Beside::clear);
-    }
-    for counts in (0..2).flat_map(|phase| map.each(member, phase)) {
-        // SAFETY: in the mapping, and nobody counts there: the member is gone, or has no readers yet.
-        unsafe { Counts::clear(counts) };
-    }
+/// What a member has on a CPU: both numbers must be of ones that there can be.
+fn part(slots: NonNull<Slot>, member: u32, cpu: u32) -> *mut Part {
+    slots.as_ptr().wrapping_add(cpu as usize).cast::<Apart<Part>>().wrapping_add(member as usize).cast()
 }

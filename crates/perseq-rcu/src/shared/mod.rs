@@ -36,37 +36,41 @@
 //! found them, and its children are no members.
 
 mod barrier;
-mod error;
-mod layout;
 mod member;
 mod offset;
 
-use std::fs::{self, File, OpenOptions};
+use std::ffi::CString;
+use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use perseq::fork::{InChild, held_off};
-use perseq::shared::locks::Own;
+use perseq::fork::InChild;
+use perseq::shared::Membership;
+use perseq::statics::{Link, Linked};
 
 use crate::anew::Anew;
 use crate::counts::{Counted, Counts, enter, leave};
 use crate::grace;
 use crate::stall::{Balance, Balanced, Stall};
 use crate::writers::{GraceError, GraceState, Writers};
-pub use error::SharedError;
-use layout::{SHIFT, Shape};
-use member::{Place, claim, clear};
+use member::{Place, SHAPE, allocate};
 pub use offset::{Offset, OutOfRegion, Region};
+pub use perseq::shared::SharedError;
 
 type Phase = crate::counts::Phase<SharedDomain>;
 
 /// How long phases stay as they are, after somebody switched them who polls, in nanoseconds.
 const SETTLE: u64 = 20_000_000;
+
+fn c_path(path: impl AsRef<Path>) -> Result<CString, SharedError> {
+    let path = path.as_ref().as_os_str().as_bytes();
+    // No file has a path with a null in it.
+    CString::new(path).map_err(|_| SharedError::System("open(2)", libc::ENOENT))
+}
 
 /// Nanoseconds of the monotonic clock, which all processes share.
 fn monotonic() -> u64 {
@@ -94,10 +98,7 @@ const SWITCH: u32 = u32::MAX;
 /// ```
 #[derive(Debug)]
 pub struct SharedDomain {
-    /// For others to join by.
-    handed: File,
-    /// What no other process has, but the child of a fork for a moment.
-    own: Own,
+    membership: Membership,
     /// `None` in a child that could not join.
     place: Anew<Option<Place>>,
     /// Members' barriers reach this process.
@@ -108,22 +109,21 @@ pub struct SharedDomain {
     /// The lock of whoever switches phases is held by this process.
     switching: AtomicBool,
     forks: AtomicU32,
-    next: AtomicPtr<SharedDomain>,
+    next: Link<SharedDomain>,
+}
+
+impl Linked for SharedDomain {
+    fn next(&self) -> &Link<Self> {
+        &self.next
+    }
 }
 
 /// Every shared domain that this process is a member of.
-static DOMAINS: AtomicPtr<SharedDomain> = AtomicPtr::new(ptr::null_mut());
-static IN_CHILD: InChild = InChild::new(begin_anew);
-
-fn begin_anew() {
-    let mut at = DOMAINS.load(Ordering::Acquire);
-    // SAFETY: what is linked is `'static`.
-    while let Some(domain) = unsafe { at.as_ref() } {
-        // SAFETY: called in the child of a fork only.
-        unsafe { domain.begin_anew() };
-        at = domain.next.load(Ordering::Relaxed);
-    }
-}
+static DOMAINS: Link<SharedDomain> = Link::new();
+static IN_CHILD: InChild = InChild::new(|| {
+    // SAFETY: called in the child of a fork only.
+    DOMAINS.iter().for_each(|domain| unsafe { domain.begin_anew() });
+});
 
 /// A reader of a [`SharedDomain`] until it is dropped, on whatever thread of this process.
 #[derive(Debug)]
@@ -148,12 +148,12 @@ impl Drop for SharedGuard {
 impl SharedDomain {
     /// Makes a domain for up to `members` processes in an anonymous file, and joins it. Others join by a file descriptor of it.
     ///
-    /// It takes 64 KiB of address space for each CPU, and of memory what it uses.
+    /// It takes 64 KiB of address space for each number that a CPU can have, and of memory what it uses.
     ///
     /// # Errors
     /// [`SharedError`].
     pub fn memfd(members: u32) -> Result<&'static Self, SharedError> {
-        Self::join_by(layout::memfd(Shape { cpus: perseq::cpu::possible(), members })?)
+        Self::of(Membership::memfd(SHAPE, members, allocate(members))?)
     }
 
     /// Makes a domain in a new file, which only this user may open, and joins it. On a file system in memory, for instance below `/dev/shm`.
@@ -163,16 +163,10 @@ impl SharedDomain {
     /// # Errors
     /// [`SharedError`]; an existing file is one.
     pub fn create(path: impl AsRef<Path>, members: u32) -> Result<&'static Self, SharedError> {
-        let path = path.as_ref();
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
-        let file = file.map_err(|error| SharedError::Io("open(2)", error))?;
-        let shape = Shape { cpus: perseq::cpu::possible(), members };
-        let created = layout::format(&file, shape).and_then(|()| Self::join_by(file));
-        if created.is_err() {
-            // It is of no use to anybody, and in the way of another attempt.
-            let _ = fs::remove_file(path);
-        }
-        created
+        let name = c_path(&path)?;
+        let created = Self::of(Membership::create(&name, SHAPE, members, allocate(members))?);
+        // It would be in the way of another attempt.
+        created.inspect_err(|_| _ = fs::remove_file(path))
     }
 
     /// Joins the domain in a file.
@@ -180,8 +174,7 @@ impl SharedDomain {
     /// # Errors
     /// [`SharedError`].
     pub fn open(path: impl AsRef<Path>) -> Result<&'static Self, SharedError> {
-        let file = OpenOptions::new().read(true).write(true).open(path);
-        Self::join_by(file.map_err(|error| SharedError::Io("open(2)", error))?)
+        Self::of(Membership::open(&c_path(path)?, SHAPE)?)
     }
 
     /// Joins the domain that `file` is. It is opened anew, through `/proc`; the caller may close it.
@@ -189,49 +182,25 @@ impl SharedDomain {
     /// # Errors
     /// [`SharedError`].
     pub fn join(file: impl AsFd) -> Result<&'static Self, SharedError> {
-        Self::open(format!("/proc/self/fd/{}", file.as_fd().as_raw_fd()))
+        Self::of(Membership::join(file.as_fd().as_raw_fd(), SHAPE)?)
     }
 
-    fn join_by(handed: File) -> Result<&'static Self, SharedError> {
-        let shape = layout::look(&handed)?;
+    fn of(membership: Membership) -> Result<&'static Self, SharedError> {
         let reached = barrier::register()?;
+        let domain = Box::leak(Box::new(Self {
+            place: Anew::new(Place::of(&membership)),
+            membership,
+            reached,
+            writers: Writers::new(),
+            judge: Anew::new(Mutex::new(())),
+            switching: AtomicBool::new(false),
+            forks: AtomicU32::new(0),
+            next: Link::new(),
+        }));
+        // After that of memberships: there is another one in the child then.
         IN_CHILD.register();
-        let room = Box::<Self>::new_uninit();
-        // A child that came in between would have a description that is not known to be its parent's.
-        held_off(|| {
-            let own = Own::of(handed.as_fd())?;
-            let place = claim(&own, shape)?;
-            Ok(Self::link(Box::leak(Box::write(
-                room,
-                Self {
-                    handed,
-                    own,
-                    place: Anew::new(Some(place)),
-                    reached,
-                    writers: Writers::new(),
-                    judge: Anew::new(Mutex::new(())),
-                    switching: AtomicBool::new(false),
-                    forks: AtomicU32::new(0),
-                    next: AtomicPtr::new(ptr::null_mut()),
-                },
-            ))))
-        })
-    }
-
-    /// Has children of this process join as well.
-    fn link(domain: &'static mut Self) -> &'static Self {
-        let this = ptr::from_mut(domain);
-        // SAFETY: it is `'static`, and was the caller's alone.
-        let domain: &'static Self = unsafe { &*this };
-        let mut first = DOMAINS.load(Ordering::Relaxed);
-        loop {
-            domain.next.store(first, Ordering::Relaxed);
-            match DOMAINS.compare_exchange(first, this, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return domain,
-                // There are only so many domains.
-                Err(newer) => first = newer,
-            }
-        }
+        DOMAINS.add(domain);
+        Ok(domain)
     }
 
     /// Becomes a reader: what any member unpublishes from now on stays whole until the guard is dropped. As
@@ -285,16 +254,14 @@ impl SharedDomain {
     #[must_use]
     pub fn members(&self) -> u32 {
         let Some(place) = *self.place else { return 0 };
-        (0..place.map.header().used.load(Ordering::Relaxed))
-            .map(|member| u32::from(self.is_alive(place, member)))
-            .sum()
+        place.members().map(|member| u32::from(self.is_alive(place, member))).sum()
     }
 
     /// The phase that new readers take.
     #[inline]
     fn phase(&self) -> Phase {
         let Some(place) = &*self.place else { return self.absent(0) };
-        let current = place.current.load(Ordering::Relaxed) as usize & 1;
+        let current = place.common.current.0.load(Ordering::Relaxed) as usize & 1;
         if self.reached {
             // SAFETY: counts of this process in the mapping, which stays until no thread of it is left.
             unsafe { Phase::at(place.counts.as_ptr().wrapping_add(current).cast()) }
@@ -322,48 +289,41 @@ impl SharedDomain {
         }
         let _judging = self.judge.lock().unwrap_or_else(PoisonError::into_inner);
         // Who cannot tell must take it for alive.
-        if !self.own.is_ours(place.member) || !self.own.try_judge(member) {
+        let locks = self.membership.locks();
+        if !locks.is_ours(place.member) || !locks.try_judge(member) {
             return true;
         }
-        clear(place.map, member);
-        self.own.give_back(member);
+        place.clear(member);
+        locks.give_back(member);
         false
     }
 
     /// Whether all readers of a row have left a phase, or are gone.
     fn has_left(&self, place: Place, member: u32, phase: usize) -> bool {
-        let Some(row) = place.map.row(member) else { return true };
-        // SAFETY: rows stay as long as the mapping, and are changed by sections, or while nobody counts.
+        // SAFETY: counts stay as long as the mapping, and are changed by sections, or while nobody counts.
         let left = |counts| unsafe { Counts::left(counts) };
         // SAFETY: as above.
         let entered = |counts| unsafe { Counts::entered(counts) };
-        let beside = &row.beside.0[phase];
-        let each = || place.map.each(member, phase).map(<*mut Counts>::cast_const);
+        let beside = &place.row(member).beside[phase];
+        let each = || place.each(member, phase).map(<*mut Counts>::cast_const);
         grace::balanced(
             || each().map(left).fold(beside.left(), u64::wrapping_add),
             || each().map(entered).fold(beside.entered(), u64::wrapping_add),
         ) || !self.is_alive(place, member)
     }
 
-    /// Joins anew. Async-signal-safe.
+    /// Takes the place of what this process is a member as now. Async-signal-safe.
     ///
     /// # Safety
     /// As [`Anew::replace`].
     unsafe fn begin_anew(&self) {
         self.forks.store(self.forks.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         self.switching.store(false, Ordering::Relaxed);
-        let old = *self.place;
-        // The parent's description is given up here, by the descriptor and by the map, so that it is the parent's alone.
-        let again = old.filter(|old| self.own.renew(self.handed.as_fd(), old.member));
-        let place = again.and_then(|old| claim(&self.own, old.map.shape).ok());
         // SAFETY: the caller's promise.
         unsafe {
             self.writers.begin_anew();
             self.judge.replace(Mutex::new(()));
-            self.place.replace(place);
-            if let Some(old) = old {
-                old.map.detach();
-            }
+            self.place.replace(Place::of(&self.membership));
         }
     }
 }
@@ -371,12 +331,12 @@ impl SharedDomain {
 impl AsFd for SharedDomain {
     /// The file of the domain, for [`join`](SharedDomain::join) in another process, which may keep it for as long as it likes.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.handed.as_fd()
+        self.membership.handed().as_fd()
     }
 }
 
 impl Counted for SharedDomain {
-    const SHIFT: u32 = SHIFT;
+    const SHIFT: u32 = SHAPE.shift;
 
     #[track_caller]
     fn enter_beside(&'static self, phase: Phase) -> Phase {
@@ -387,7 +347,7 @@ impl Counted for SharedDomain {
             );
         };
         let index = self.index_of(place, phase).unwrap_or(0);
-        place.row.beside.0[index].enter();
+        place.row(place.member).beside[index].enter();
         phase
     }
 
@@ -395,7 +355,7 @@ impl Counted for SharedDomain {
         if let Some(place) = *self.place
             && let Some(index) = self.index_of(place, phase)
         {
-            place.row.beside.0[index].leave();
+            place.row(place.member).beside[index].leave();
         }
     }
 }
@@ -415,37 +375,38 @@ impl grace::Readers for SharedDomain {
     fn is_empty(&self, phase: usize) -> bool {
         let Some(place) = *self.place else { return true };
         // Members that have come since the barrier have no readers of before.
-        (0..place.map.header().used.load(Ordering::Relaxed)).all(|member| self.has_left(place, member, phase))
+        place.members().all(|member| self.has_left(place, member, phase))
     }
 
     fn current(&self) -> usize {
-        self.place.map_or(0, |place| place.current.load(Ordering::Relaxed) as usize & 1)
+        self.place.map_or(0, |place| place.common.current.0.load(Ordering::Relaxed) as usize & 1)
     }
 
     fn switch_to(&self, phase: usize) {
         let Some(place) = *self.place else { return };
         if !self.switching.load(Ordering::Relaxed) {
-            let settled = place.map.header().settled.load(Ordering::Relaxed);
+            let settled = place.common.settled.load(Ordering::Relaxed);
             // What is further away was said by a clock of another time namespace.
             if (1..=SETTLE).contains(&settled.wrapping_sub(monotonic())) {
                 return;
             }
             // Who has no description any more does without, and goes round in its own pace.
-            if !self.own.is_ours(place.member) || !self.own.try_take(SWITCH).unwrap_or(false) {
+            let locks = self.membership.locks();
+            if !locks.is_ours(place.member) || !locks.try_take(SWITCH).unwrap_or(false) {
                 return;
             }
             self.switching.store(true, Ordering::Relaxed);
         }
-        place.current.store(u32::from(phase != 0), Ordering::Relaxed);
+        place.common.current.0.store(u32::from(phase != 0), Ordering::Relaxed);
     }
 
     fn let_go(&self, over: bool) {
         if self.switching.swap(false, Ordering::Relaxed) {
             if let Some(place) = *self.place {
                 let until = if over { 0 } else { monotonic() + SETTLE };
-                place.map.header().settled.store(until, Ordering::Relaxed);
+                place.common.settled.store(until, Ordering::Relaxed);
             }
-            self.own.give_back(SWITCH);
+            self.membership.locks().give_back(SWITCH);
         }
     }
 }
@@ -454,19 +415,18 @@ impl Balanced for SharedDomain {
     fn balance(&self) -> Balance {
         let mut balance = Balance::default();
         let Some(place) = *self.place else { return balance };
-        let map = place.map;
-        for member in 0..map.header().used.load(Ordering::Relaxed) {
-            let Some(row) = map.row(member) else { continue };
+        for member in place.members() {
+            let row = place.row(member);
             // Clears that of a member that is gone, which may not have been found yet, as rows are looked at in turn.
             let _ = (0..2).all(|phase| self.has_left(place, member, phase));
             let process = Some(row.process.load(Ordering::Relaxed));
             for phase in 0..2 {
-                for (cpu, counts) in (0..).zip(map.each(member, phase)) {
+                for (cpu, counts) in (0..).zip(place.each(member, phase)) {
                     // SAFETY: as in `is_empty`.
                     let (left, entered) = unsafe { (Counts::left(counts), Counts::entered(counts)) };
                     balance.add(Some(cpu), process, left, entered);
                 }
-                let beside = &row.beside.0[phase];
+                let beside = &row.beside[phase];
                 balance.add(None, process, beside.left(), beside.entered());
             }
         }

@@ -1,15 +1,16 @@
 //! [`SharedError`].
 
+use core::ffi::CStr;
 use core::fmt;
 
-/// Why slots cannot be shared with other processes.
+/// Why memory cannot be shared with other processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SharedError {
     /// A system call failed: which, and its error number. EACCES says that this process was not granted the file for reading and
     /// writing.
     System(&'static str, i32),
-    /// The file holds no slots, or is not complete yet.
+    /// The file is none of this crate, or is not complete yet.
     NotShared,
     /// The file is of another version of this crate.
     Version {
@@ -39,8 +40,13 @@ pub enum SharedError {
         /// What they should be.
         wanted: u64,
     },
-    /// There cannot be so many members: from 1 to 127.
-    Members(u32),
+    /// There cannot be so many members.
+    Members {
+        /// How many there should be.
+        members: u32,
+        /// From 1 to so many there can be.
+        most: u32,
+    },
     /// There are as many members as the file has room for.
     Full(u32),
 }
@@ -54,29 +60,34 @@ impl fmt::Display for SharedError {
             ),
             Self::System(call, libc::ENOENT) => write!(f, "{call}: there is no such file"),
             Self::System(call, libc::EEXIST) => write!(f, "{call}: the file exists already: open it instead"),
-            Self::System(call, errno) => write!(f, "{call}: error number {errno}"),
-            Self::NotShared => {
-                f.write_str("the file holds no shared slots, or whoever makes it has not finished")
+            Self::System(call, errno) => {
+                let mut text = [0; 128];
+                // SAFETY: so many bytes may be written there.
+                unsafe { libc::strerror_r(*errno, text.as_mut_ptr().cast(), text.len()) };
+                let text = CStr::from_bytes_until_nul(&text).unwrap_or_default().to_str().unwrap_or_default();
+                write!(f, "{call}: {text} (error number {errno})")
             }
+            Self::NotShared => f.write_str(
+                "the file holds no shared slots and no shared domain, or whoever makes it has not finished",
+            ),
             Self::Version { found, wanted } => write!(
                 f,
-                "the shared slots have layout {found}, and this program knows {wanted}: build all members with one version \
-                 of perseq"
+                "the file has layout {found}, and this program knows {wanted}: build all members with one version of perseq"
             ),
             Self::Layout { found, wanted } => write!(
                 f,
-                "the shared slots hold items of layout {found:#x} or of another size, and this program knows {wanted:#x}: build all \
-                 members from one source"
+                "the file holds items of layout {found:#x} or of another size, and this program knows {wanted:#x}: take another \
+                 file, or build all members from one source"
             ),
             Self::Cpus { found, here } => write!(
                 f,
-                "the shared slots were made for {found} possible CPUs, and this system has {here}: make them anew here"
+                "the file was made for {found} possible CPUs, and this system has {here}: make it anew here"
             ),
             Self::Size { found, wanted } => {
-                write!(f, "the file of the shared slots has {found} bytes instead of {wanted}: make it anew")
+                write!(f, "the file has {found} bytes instead of {wanted}: make it anew")
             }
-            Self::Members(members) => {
-                write!(f, "{members} members cannot share slots: from 1 to 127 processes")
+            Self::Members { members, most } => {
+                write!(f, "there cannot be {members} members: from 1 to {most} processes")
             }
             Self::Full(members) => {
                 write!(f, "all {members} members are alive: make the file with room for more processes")

@@ -1,4 +1,4 @@
-//! The file behind shared slots: what it begins with, and how it is mapped.
+//! The file behind shared slots, and behind whatever else processes share by CPU: what it begins with, and how it is mapped.
 //!
 //! ```text
 //! file:     header, the common part │ slot of CPU 0 │ slot of CPU 1 │ …          each 2^SHIFT bytes
@@ -15,9 +15,11 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{self, MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 
 use super::SharedError;
+use super::locks::Own;
 use crate::cpu;
 use crate::sys;
 
@@ -29,17 +31,23 @@ const GUARDS: usize = 2;
 /// What the header and the slots are multiples of: the largest page that Linux has.
 const PAGE: usize = 64 * 1024;
 
-/// What is in a file, as far as it can be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shape {
+/// What is in a file, the same for all members.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
     /// What its user calls it: of the items and the common part.
-    pub(super) layout: u64,
-    /// Bytes of a slot, and of the common part.
-    pub(super) slot: u32,
-    pub(super) common: u32,
+    pub layout: u64,
+    /// Bytes of a slot.
+    pub slot: u32,
+    /// Bytes of the common part.
+    pub common: u32,
     /// Binary logarithm of the distance of slots.
-    pub(super) shift: u32,
-    pub(super) members: u32,
+    pub shift: u32,
+    /// How many members there can be at most.
+    pub most: u32,
+    /// What is done as soon as this process is a member, of this number. It may only do what a signal handler may.
+    pub welcome: fn(&Map, u32),
+    /// In the child of a fork it is at other addresses, and what the child has taken along of its parent leads to memory of its own.
+    pub moves: bool,
 }
 
 #[repr(C, align(128))]
@@ -66,18 +74,17 @@ impl Shape {
 
 /// A file that is mapped.
 #[derive(Debug)]
-pub(super) struct Map {
+pub struct Map {
     header: NonNull<Header>,
-    /// Slot 0.
-    pub(super) slots: NonNull<u8>,
+    slots: NonNull<u8>,
     shape: Shape,
 }
 
-fn failed(call: &'static str) -> impl Fn(rustix::io::Errno) -> SharedError {
+fn failed(call: &'static str) -> impl Fn(Errno) -> SharedError {
     move |errno| SharedError::System(call, errno.raw_os_error())
 }
 
-/// An anonymous file, whose size nobody can change when it is ready.
+/// Makes an anonymous file, whose size nobody can change when it is ready.
 pub(super) fn memfd() -> Result<OwnedFd, SharedError> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     fs::memfd_create(c"perseq", flags).map_err(failed("memfd_create(2)"))
@@ -113,16 +120,18 @@ pub(super) fn remove(path: &CStr) {
     let _ = fs::unlink(path);
 }
 
-/// Makes an empty file one of this shape, all zero, and maps it. It is [ready](Map::ready) when the caller says so.
-pub(super) fn format(file: &OwnedFd, shape: Shape) -> Result<Map, SharedError> {
-    if shape.members == 0 || shape.members > super::member::MAX {
-        return Err(SharedError::Members(shape.members));
-    }
+/// Makes an empty file one of this shape for so many members, all zero but for what is prepared. Then others can join.
+pub(super) fn format(
+    file: &OwnedFd,
+    shape: Shape,
+    members: u32,
+    prepare: impl FnOnce(&Map, &OwnedFd) -> Result<(), SharedError>,
+) -> Result<(), SharedError> {
+    check_members(members, shape)?;
     fs::ftruncate(file, shape.file()).map_err(failed("ftruncate(2)"))?;
-    // Of the header at least: where there is no memory for it, it is better to know.
-    fs::fallocate(file, fs::FallocateFlags::empty(), 0, shape.header() as u64)
-        .map_err(failed("fallocate(2)"))?;
+    find_room(file, 0, shape.header() as u64)?;
     let map = Map::new(file, shape)?;
+    prepare(&map, file)?;
     let header = map.header();
     header.layout.store(shape.layout, Ordering::Relaxed);
     header.version.store(VERSION, Ordering::Relaxed);
@@ -130,12 +139,30 @@ pub(super) fn format(file: &OwnedFd, shape: Shape) -> Result<Map, SharedError> {
     header.slot.store(shape.slot, Ordering::Relaxed);
     header.common.store(shape.common, Ordering::Relaxed);
     header.shift.store(shape.shift, Ordering::Relaxed);
-    header.members.store(shape.members, Ordering::Relaxed);
-    Ok(map)
+    header.members.store(members, Ordering::Relaxed);
+    header.magic.store(MAGIC, Ordering::Release);
+    Ok(())
 }
 
-/// Maps a file that somebody has made, which must be of this shape, but for the members.
-pub(super) fn map(file: &OwnedFd, wanted: Shape) -> Result<Map, SharedError> {
+fn check_members(members: u32, shape: Shape) -> Result<(), SharedError> {
+    match (1..=shape.most).contains(&members) {
+        true => Ok(()),
+        false => Err(SharedError::Members { members, most: shape.most }),
+    }
+}
+
+/// Has the file system find room for a part of a file: otherwise members would be killed by SIGBUS where there is none.
+fn find_room(file: &OwnedFd, at: u64, bytes: u64) -> Result<(), SharedError> {
+    let allocate = || fs::fallocate(file, fs::FallocateFlags::empty(), at, bytes);
+    match rustix::io::retry_on_intr(allocate) {
+        // This file system cannot promise anything.
+        Err(Errno::OPNOTSUPP) => Ok(()),
+        result => result.map_err(failed("fallocate(2)")),
+    }
+}
+
+/// Maps a file that somebody has made, which must be of this shape.
+pub(super) fn map(file: &OwnedFd, shape: Shape) -> Result<Map, SharedError> {
     let len = fs::fstat(file).map_err(failed("fstat(2)"))?.st_size.unsigned_abs();
     if len < PAGE as u64 {
         return Err(SharedError::NotShared);
@@ -153,19 +180,11 @@ pub(super) fn map(file: &OwnedFd, wanted: Shape) -> Result<Map, SharedError> {
     if load(&found.cpus) != cpu::possible() {
         return Err(SharedError::Cpus { found: load(&found.cpus), here: cpu::possible() });
     }
-    let shape = Shape {
-        layout: found.layout.load(Ordering::Relaxed),
-        slot: load(&found.slot),
-        common: load(&found.common),
-        shift: load(&found.shift),
-        members: load(&found.members),
-    };
-    if (Shape { members: wanted.members, ..shape }) != wanted {
-        return Err(SharedError::Layout { found: shape.layout, wanted: wanted.layout });
+    let (layout, sizes) = (found.layout.load(Ordering::Relaxed), [&found.slot, &found.common, &found.shift]);
+    if layout != shape.layout || sizes.map(load) != [shape.slot, shape.common, shape.shift] {
+        return Err(SharedError::Layout { found: layout, wanted: shape.layout });
     }
-    if shape.members == 0 || shape.members > super::member::MAX {
-        return Err(SharedError::Members(shape.members));
-    }
+    check_members(load(&found.members), shape)?;
     if len != shape.file() {
         return Err(SharedError::Size { found: len, wanted: shape.file() });
     }
@@ -218,33 +237,63 @@ impl Map {
         unsafe { self.header.as_ref() }
     }
 
-    /// Has another description of the same file in its place, at the same addresses; or memory of this process, all zero, if there is none or that
-    /// fails: there gates are closed. Async-signal-safe.
+    /// In the child of a fork: has another description of the same file, at the same addresses, or elsewhere if it [moves](Shape::moves).
+    /// Where it was then, or if there is no file or that fails, is memory of this process, all zero: there gates are closed. Says
+    /// whether it has the file. Async-signal-safe.
     ///
     /// # Safety
     /// There must be no other thread.
-    pub(super) unsafe fn replace(&self, file: Option<&OwnedFd>) {
+    pub(super) unsafe fn renew(&mut self, file: Option<&OwnedFd>) -> bool {
+        if !self.shape.moves {
+            // SAFETY: the caller's promise.
+            return unsafe { self.replace(file) };
+        }
+        let elsewhere = file.and_then(|file| Self::new(file, self.shape).ok());
+        // SAFETY: as above.
+        unsafe { self.replace(None) };
+        let moved = elsewhere.is_some();
+        // What was here stays, for whoever has addresses in it.
+        elsewhere.into_iter().for_each(|map| core::mem::forget(core::mem::replace(self, map)));
+        moved
+    }
+
+    /// Has a file in its place, or memory of this process; says whether it is the file.
+    ///
+    /// # Safety
+    /// As [`renew`](Self::renew).
+    unsafe fn replace(&self, file: Option<&OwnedFd>) -> bool {
         let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::FIXED);
         let parts = [
             (self.header.cast::<u8>(), self.shape.header(), 0),
             (self.slots, (cpu::possible() as usize) << self.shape.shift, self.shape.header() as u64),
         ];
-        for (at, len, offset) in parts {
+        let replace = |(at, len, offset): (NonNull<u8>, usize, u64)| {
             let at = at.as_ptr().cast();
-            // SAFETY: in the place of a mapping of ours, of which nobody has references now.
-            unsafe {
-                let map = |file| mmap(at, len, protection, flags | MapFlags::SHARED, file, offset);
-                if file.is_none_or(|file| map(file).is_err()) {
-                    let _ = rustix::mm::mmap_anonymous(at, len, protection, flags | MapFlags::PRIVATE);
-                }
+            let shared = |file| {
+                // SAFETY: in the place of a mapping of ours, of which nobody has references now.
+                unsafe { mmap(at, len, protection, flags | MapFlags::SHARED, file, offset) }.is_ok()
+            };
+            let private = |protection| {
+                let flags = flags | MapFlags::PRIVATE | MapFlags::NORESERVE;
+                // SAFETY: as above.
+                unsafe { rustix::mm::mmap_anonymous(at, len, protection, flags) }
+            };
+            let is_shared = file.is_some_and(shared);
+            if !is_shared {
+                // Without memory for that, what cannot be touched: so no harm is done to others.
+                let _ = private(protection).or_else(|_| private(ProtFlags::empty()));
             }
-        }
+            is_shared
+        };
+        parts.map(replace) == [true; 2]
     }
 
     /// Allocates memory from a byte of the slots on.
-    pub(super) fn allocate(&self, file: &OwnedFd, at: u64, bytes: u64) -> Result<(), SharedError> {
-        let start = self.shape.header() as u64 + at;
-        fs::fallocate(file, fs::FallocateFlags::empty(), start, bytes).map_err(failed("fallocate(2)"))?;
+    ///
+    /// # Errors
+    /// [`SharedError::System`], if there is not so much.
+    pub fn allocate(&self, file: &OwnedFd, at: u64, bytes: u64) -> Result<(), SharedError> {
+        find_room(file, self.shape.header() as u64 + at, bytes)?;
         let place = self.slots.as_ptr().wrapping_add(at as usize);
         // SAFETY: a part of the mapping, of which nothing changes. Where the kernel cannot do it (before 5.14) pages come when they are touched.
         let _ = unsafe { madvise(place.cast(), bytes as usize, Advice::LinuxPopulateWrite) };
@@ -258,20 +307,30 @@ impl Map {
         fs::fallocate(file, flags, at, bytes).map_err(failed("fallocate(2)"))
     }
 
+    /// Has one that can be had of the members become this process, if there is one.
+    pub(super) fn take_member(&self, own: &Own) -> Result<Option<u32>, SharedError> {
+        let member = own.take_one(self.members())?;
+        member.into_iter().for_each(|member| (self.shape.welcome)(self, member));
+        Ok(member)
+    }
+
     /// How many members there can be.
     pub(super) fn members(&self) -> u32 {
         self.header().members.load(Ordering::Relaxed)
     }
 
-    /// The common part.
-    pub(super) fn common(&self) -> NonNull<u8> {
-        // SAFETY: it comes after the header, in one mapping.
-        unsafe { self.header.add(1) }.cast()
+    /// Slot 0.
+    #[inline]
+    #[must_use]
+    pub fn slots(&self) -> NonNull<u8> {
+        self.slots
     }
 
-    /// Lets others join.
-    pub(super) fn ready(&self) {
-        self.header().magic.store(MAGIC, Ordering::Release);
+    /// The common part.
+    #[must_use]
+    pub fn common(&self) -> NonNull<u8> {
+        // SAFETY: it comes after the header, in one mapping.
+        unsafe { self.header.add(1) }.cast()
     }
 }
 

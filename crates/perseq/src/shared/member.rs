@@ -9,19 +9,22 @@
 //! The child of a fork inherits both descriptions and the map, and with them the lock. So in the handler of the fork it gives its parent's
 //! description up, by descriptor and by map, and becomes another member. That cannot wait until it is needed: as long as the child had it, its
 //! parent would look alive. If there is no room for it, it has the memory by the other description, and runs sequences, but owns nothing.
+//!
+//! It has the memory where its parent has it; or, where that would be wrong, [elsewhere](Shape::moves).
 
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
-use core::ptr::{self, null_mut};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use core::ffi::CStr;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rustix::fd::{AsFd, AsRawFd, OwnedFd};
 
 use super::SharedError;
-use super::file::{Map, Shape};
+use super::file::{self, Map, Shape};
 use super::locks::Own;
 use crate::fork::{InChild, held_off};
 use crate::percpu::Owners;
+use crate::statics::{Link, Linked};
 use crate::sys::{self, ErrnoKept};
 
 /// No member.
@@ -42,11 +45,20 @@ struct Node {
     /// Written to by whoever has the node, while no fork is under way, and in the child of a fork.
     joined: UnsafeCell<Option<Joined>>,
     member: AtomicU32,
-    next: AtomicPtr<Node>,
+    next: Link<Node>,
+}
+
+impl Linked for Node {
+    fn next(&self) -> &Link<Self> {
+        &self.next
+    }
 }
 
 // SAFETY: see `joined`; otherwise it is read only.
 unsafe impl Sync for Node {}
+
+// What is joined does not change while anybody unwinds.
+impl core::panic::RefUnwindSafe for Node {}
 
 #[derive(Debug)]
 struct Joined {
@@ -57,40 +69,25 @@ struct Joined {
     closed: AtomicBool,
 }
 
-static NODES: AtomicPtr<Node> = AtomicPtr::new(null_mut());
-static IN_CHILD: InChild = InChild::new(|| nodes().for_each(Node::renew));
-
-fn nodes() -> impl Iterator<Item = &'static Node> {
-    // SAFETY: nodes are never freed, and complete when they are linked.
-    let get = |at: *mut Node| unsafe { at.as_ref() };
-    core::iter::successors(get(NODES.load(Ordering::Acquire)), move |node| {
-        get(node.next.load(Ordering::Relaxed))
-    })
-}
+/// Nodes are never freed.
+static NODES: Link<Node> = Link::new();
+static IN_CHILD: InChild = InChild::new(|| NODES.iter().for_each(Node::renew));
 
 impl Node {
     /// One that nobody has, taken.
     fn take() -> &'static Self {
-        if let Some(node) = nodes().find(|node| !node.taken.swap(true, Ordering::Acquire)) {
+        if let Some(node) = NODES.iter().find(|node| !node.taken.swap(true, Ordering::Acquire)) {
             return node;
         }
         let node: &'static Self = Box::leak(Box::new(Self {
             taken: AtomicBool::new(true),
             joined: UnsafeCell::new(None),
             member: AtomicU32::new(NONE),
-            next: AtomicPtr::new(null_mut()),
+            next: Link::new(),
         }));
         IN_CHILD.register();
-        let mut first = NODES.load(Ordering::Relaxed);
-        loop {
-            node.next.store(first, Ordering::Relaxed);
-            let this = ptr::from_ref(node).cast_mut();
-            match NODES.compare_exchange(first, this, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return node,
-                // There are only so many.
-                Err(newer) => first = newer,
-            }
-        }
+        NODES.add(node);
+        node
     }
 
     fn joined(&self) -> Option<&Joined> {
@@ -100,33 +97,92 @@ impl Node {
 
     /// Becomes another member, in the child of a fork. Async-signal-safe.
     fn renew(&self) {
+        // SAFETY: there is no other thread, and this one is in `fork`.
+        let joined = unsafe { (*self.joined.get()).as_mut() };
         // Without descriptors it goes on as its parent: nobody cares for members of that file any more.
-        let Some(joined) = self.joined().filter(|joined| !joined.closed.load(Ordering::Relaxed)) else {
+        let Some(joined) = joined.filter(|joined| !joined.closed.load(Ordering::Relaxed)) else {
             return;
         };
         let _errno = ErrnoKept::new();
         let before = self.member.swap(NONE, Ordering::Relaxed);
-        let has_own = before != NONE && joined.own.renew(joined.handed.as_fd(), before);
+        let Joined { handed, own, map, .. } = joined;
+        let has_own = before != NONE && own.renew(handed.as_fd(), before);
         // Somebody may have closed the other one too, and have something else there.
-        let file = if has_own { joined.own.file() } else { &joined.handed };
-        let file = Some(file).filter(|file| joined.own.is_of(file));
-        // SAFETY: there is no other thread, and this one is in `fork`.
-        unsafe { joined.map.replace(file) };
-        if has_own && let Ok(Some(member)) = joined.own.take_one(joined.map.members()) {
+        let file = if has_own { own.file() } else { handed };
+        // SAFETY: as above.
+        let has_map = unsafe { map.renew(Some(file).filter(|file| own.is_of(file))) };
+        if has_own
+            && has_map
+            && let Ok(Some(member)) = map.take_member(own)
+        {
             self.member.store(member, Ordering::Relaxed);
         }
     }
 }
 
 impl Membership {
-    /// Joins by `handed`, whose file must have this shape, but for the number of members.
-    pub(super) fn new(handed: OwnedFd, wanted: Shape) -> Result<Self, SharedError> {
+    /// Makes an anonymous file for up to so many members, and joins.
+    ///
+    /// # Errors
+    /// [`SharedError`].
+    #[doc(hidden)]
+    pub fn memfd(
+        shape: Shape,
+        members: u32,
+        prepare: impl FnOnce(&Map, &OwnedFd) -> Result<(), SharedError>,
+    ) -> Result<Self, SharedError> {
+        let file = file::memfd()?;
+        file::format(&file, shape, members, prepare)?;
+        file::seal(&file)?;
+        Self::new(file, shape)
+    }
+
+    /// Makes a new file for up to so many members, and joins.
+    ///
+    /// # Errors
+    /// As [`memfd`](Self::memfd).
+    #[doc(hidden)]
+    pub fn create(
+        path: &CStr,
+        shape: Shape,
+        members: u32,
+        prepare: impl FnOnce(&Map, &OwnedFd) -> Result<(), SharedError>,
+    ) -> Result<Self, SharedError> {
+        let file = file::create(path)?;
+        let created = file::format(&file, shape, members, prepare).and_then(|()| Self::new(file, shape));
+        if created.is_err() {
+            // It is of no use to anybody, and in the way of another attempt.
+            file::remove(path);
+        }
+        created
+    }
+
+    /// Joins by a file's path.
+    ///
+    /// # Errors
+    /// As [`memfd`](Self::memfd).
+    #[doc(hidden)]
+    pub fn open(path: &CStr, shape: Shape) -> Result<Self, SharedError> {
+        Self::new(file::open(path)?, shape)
+    }
+
+    /// Joins by the number of an open file.
+    ///
+    /// # Errors
+    /// As [`memfd`](Self::memfd).
+    #[doc(hidden)]
+    pub fn join(file: i32, shape: Shape) -> Result<Self, SharedError> {
+        Self::new(file::duplicate(file)?, shape)
+    }
+
+    /// Joins by `handed`, whose file must have this shape.
+    fn new(handed: OwnedFd, shape: Shape) -> Result<Self, SharedError> {
         let node = Node::take();
         // A child that came in between would have a description that is not known to be its parent's.
         let joined = held_off(|| {
             let own = Own::of(handed.as_fd())?;
-            let map = super::file::map(own.file(), wanted)?;
-            let member = own.take_one(map.members())?.ok_or(SharedError::Full(map.members()))?;
+            let map = file::map(own.file(), shape)?;
+            let member = map.take_member(&own)?.ok_or(SharedError::Full(map.members()))?;
             // SAFETY: the node is ours, and no fork is under way.
             unsafe { *node.joined.get() = Some(Joined { handed, own, map, closed: AtomicBool::new(false) }) };
             node.member.store(member, Ordering::Relaxed);
@@ -146,9 +202,26 @@ impl Membership {
         unsafe { self.0.joined().unwrap_unchecked() }
     }
 
+    /// The file as it is mapped.
+    #[doc(hidden)]
     #[inline]
-    pub(super) fn map(&self) -> &Map {
+    #[must_use]
+    pub fn map(&self) -> &Map {
         &self.joined().map
+    }
+
+    /// The locks on its bytes.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn locks(&self) -> &Own {
+        &self.joined().own
+    }
+
+    /// The file that others may join by.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn handed(&self) -> &OwnedFd {
+        &self.joined().handed
     }
 
     /// Allocates memory of the slots.
@@ -188,7 +261,7 @@ impl Membership {
     /// The number of the file that others may join by, and keep as long as they like.
     #[must_use]
     pub fn file(&self) -> i32 {
-        self.joined().handed.as_raw_fd()
+        self.handed().as_raw_fd()
     }
 
     /// Whether there is a member of this number, this process or another; also if that cannot be told, because somebody has closed this process's

@@ -18,7 +18,8 @@
 //! Members trust each other: each can write to the memory.
 
 mod error;
-mod file;
+#[doc(hidden)]
+pub mod file;
 #[doc(hidden)]
 pub mod locks;
 mod member;
@@ -34,7 +35,7 @@ use crate::percpu::{Change, ExclusiveError, Gate, Head, Owned, Slot};
 use crate::section::{Protected, Slots};
 use crate::{ByCpu, cpu, fence};
 pub use error::SharedError;
-use file::Shape;
+use file::{Map, Shape};
 use member::Members;
 pub use member::Membership;
 
@@ -112,7 +113,9 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
             slot: slot as u32,
             common: common as u32,
             shift: crate::percpu::shift::<T>(),
-            members: 0,
+            most: member::MAX,
+            welcome: |_, _| (),
+            moves: false,
         }
     };
 
@@ -121,10 +124,7 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
     /// # Errors
     /// [`SharedError`].
     pub fn memfd(members: u32) -> Result<Self, SharedError> {
-        let file = file::memfd()?;
-        Self::format(&file, members)?;
-        file::seal(&file)?;
-        Self::join_by(file)
+        Membership::memfd(Self::SHAPE, members, Self::open_gates).map(Self::of)
     }
 
     /// Makes slots for up to `members` processes in a new file, which only this user may open, and joins them. On a file system in memory, for
@@ -134,13 +134,7 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
     /// # Errors
     /// [`SharedError`]; an existing file is one.
     pub fn create(path: &CStr, members: u32) -> Result<Self, SharedError> {
-        let file = file::create(path)?;
-        let created = Self::format(&file, members).and_then(|()| Self::join_by(file));
-        if created.is_err() {
-            // It is of no use to anybody, and in the way of another attempt.
-            file::remove(path);
-        }
-        created
+        Membership::create(path, Self::SHAPE, members, Self::open_gates).map(Self::of)
     }
 
     /// Joins the slots in a file. That needs `/proc`: each member opens the file anew, for a description of its own.
@@ -148,7 +142,7 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
     /// # Errors
     /// [`SharedError`].
     pub fn open(path: &CStr) -> Result<Self, SharedError> {
-        Self::join_by(file::open(path)?)
+        Membership::open(path, Self::SHAPE).map(Self::of)
     }
 
     /// Joins the slots in the file that is open under this number; the caller may close it.
@@ -156,23 +150,20 @@ impl<T: Shareable, C: Shareable> SharedPerCpu<T, C> {
     /// # Errors
     /// [`SharedError`].
     pub fn join(file: i32) -> Result<Self, SharedError> {
-        Self::join_by(file::duplicate(file)?)
+        Membership::join(file, Self::SHAPE).map(Self::of)
     }
 
-    /// Makes an empty file one of these slots, without joining.
-    fn format(file: &OwnedFd, members: u32) -> Result<(), SharedError> {
-        let map = file::format(file, Shape { members, ..Self::SHAPE })?;
+    /// Of slots that nobody else has yet.
+    fn open_gates(map: &Map, _file: &OwnedFd) -> Result<(), SharedError> {
         for index in 0..cpu::possible() {
-            // SAFETY: a slot of the mapping, whose item is zero, and that nobody else has yet.
-            unsafe { (*Self::slot(map.slots, index)).gate.ready() };
+            // SAFETY: a slot of the mapping, whose item is zero.
+            unsafe { (*Self::slot(map.slots(), index)).gate.ready() };
         }
-        map.ready();
         Ok(())
     }
 
-    fn join_by(handed: OwnedFd) -> Result<Self, SharedError> {
-        let membership = Membership::new(handed, Self::SHAPE)?;
-        Ok(Self { base: membership.map().slots, membership, holds: PhantomData })
+    fn of(membership: Membership) -> Self {
+        Self { base: membership.map().slots(), membership, holds: PhantomData }
     }
 
     fn slot(base: NonNull<u8>, index: u32) -> *mut Slot<T, ByCpu> {
