@@ -30,6 +30,8 @@ use crate::{context, sys};
 const VARIABLE: &str = "PERSEQ_TRACE";
 /// How long a change can go unheard, if who made it was killed before the bell.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// How soon it looks again at first: most sites of a program register before its `main`, and what failed may have been in another's way.
+const SOON: Duration = Duration::from_millis(100);
 
 static PROGRAM: Mutex<Program> =
     Mutex::new(Program { joined: None, starting: None, given: None, listed: None, trouble: None });
@@ -117,9 +119,12 @@ pub(crate) fn leave(session: &Path) {
     });
 }
 
-/// Does what the plan of the session says now.
-pub(crate) fn look() {
-    with(Program::look);
+/// Does what the plan of the session says now; says whether all of it could be done.
+pub(crate) fn look() -> bool {
+    with(|program| {
+        program.look();
+        program.trouble.is_none()
+    })
 }
 
 /// A site was registered: it may be one to be recorded.
@@ -175,15 +180,18 @@ pub fn listen() -> Result<(), SessionError> {
     })?;
     let Some(bell) = bell else { return Ok(()) };
     let count = bell.count();
-    look();
+    let mut done = look();
     let thread = sys::without_signals(|| {
         std::thread::Builder::new().name("perseq-listen".to_owned()).spawn(move || {
-            // Most sites of a program register before its `main`.
-            let (mut count, mut interval) = (count, INTERVAL / 50);
+            let (mut count, mut interval) = (count, SOON);
             loop {
                 bell.wait(count, interval);
-                (count, interval) = (bell.count(), INTERVAL);
-                look();
+                count = bell.count();
+                interval = match (std::mem::replace(&mut done, look()), done) {
+                    (_, true) => INTERVAL,
+                    (true, false) => SOON,
+                    (false, false) => INTERVAL.min(2 * interval),
+                };
             }
         })
     });
