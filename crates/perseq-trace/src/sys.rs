@@ -78,8 +78,7 @@ pub(crate) fn process() -> u32 {
 
 /// The thread id. Async-signal-safe.
 pub(crate) fn thread() -> i32 {
-    // SAFETY: no memory is accessed.
-    unsafe { libc::syscall(libc::SYS_gettid) as i32 }
+    rustix::thread::gettid().as_raw_pid()
 }
 
 /// The name of the calling thread, and NULs. Async-signal-safe.
