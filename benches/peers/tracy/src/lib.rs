@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::process;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
@@ -29,6 +29,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many bytes the viewer has taken.
 static TAKEN: AtomicU64 = AtomicU64::new(0);
 
+/// What the viewer takes them from.
+static VIEWED: OnceLock<TcpStream> = OnceLock::new();
+
+unsafe extern "C" {
+    fn atexit(run: extern "C" fn()) -> i32;
+}
+
+/// The viewer goes, before the client ends with the process: otherwise that would wait for an answer to its farewell.
+extern "C" fn leave() {
+    if let Some(stream) = VIEWED.get() {
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+}
+
 /// Begins the handshake of Tracy with whoever listens at a port, and says whether that is the client of this process.
 fn connect(port: u16) -> io::Result<Option<TcpStream>> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
@@ -46,15 +60,24 @@ fn connect(port: u16) -> io::Result<Option<TcpStream>> {
     Ok(ours.then_some(stream))
 }
 
-/// Takes what comes, as long as the process lives.
-fn take(mut stream: TcpStream) {
+/// Takes what comes, until the process ends.
+fn take(mut stream: &TcpStream) {
     let mut bytes = vec![0; 1 << 20];
+    while let Ok(taken @ 1..) = stream.read(&mut bytes) {
+        TAKEN.fetch_add(taken as u64, Release);
+    }
+}
+
+/// Has a viewer view the client.
+fn view(stream: TcpStream) -> io::Result<()> {
     // The client is silent for as long as it has nothing to say.
-    while stream.set_read_timeout(None).is_ok() {
-        match stream.read(&mut bytes) {
-            Ok(0) | Err(_) => return,
-            Ok(taken) => TAKEN.fetch_add(taken as u64, Release),
-        };
+    stream.set_read_timeout(None)?;
+    let stream = VIEWED.get_or_init(|| stream);
+    thread::Builder::new().spawn(|| take(stream))?;
+    // SAFETY: the function may be called at any time. Those that were registered later are called earlier, and the client's was when it was loaded.
+    match unsafe { atexit(leave) } {
+        0 => Ok(()),
+        _ => Err(io::ErrorKind::OutOfMemory.into()),
     }
 }
 
@@ -67,7 +90,7 @@ pub extern "C" fn peer_start() -> i32 {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
             if let Some(stream) = PORTS.filter_map(|port| connect(port).ok().flatten()).next() {
-                return thread::Builder::new().spawn(|| take(stream)).is_ok();
+                return view(stream).is_ok();
             }
             thread::sleep(Duration::from_millis(10));
         }
