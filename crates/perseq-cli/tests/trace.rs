@@ -206,7 +206,10 @@ fn a_program_and_its_children_are_recorded_and_its_status_is_passed_on() {
 
     let again = record(&["-o", "all"]);
     assert_eq!(again.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&again.stderr).contains("all/metadata"), "{again:?}");
+    assert!(
+        String::from_utf8_lossy(&again.stderr).contains("/all already: name another folder"),
+        "{again:?}"
+    );
     assert_eq!(home.prints(&["list"]), "no session, and no program that listens\n");
 }
 
