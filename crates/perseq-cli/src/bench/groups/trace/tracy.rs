@@ -31,6 +31,9 @@ impl Loaded {
     /// Loads the library and starts the client and its viewer.
     fn new() -> Result<Self, String> {
         let path = peers::find("tracy.so")?;
+        if !has_its_clock() {
+            return Err("Tracy needs a counter that runs evenly".to_owned());
+        }
         // SAFETY: what runs at once is what Tracy's client sets up for itself.
         let library: &Library = forever(unsafe { Library::new(path) }.map_err(peers::wrong)?);
         // SAFETY: this one and those below have these types in `benches/peers/tracy`.
@@ -56,6 +59,20 @@ impl Loaded {
             (self.taken)() - before < bytes
         });
     }
+}
+
+/// Whether the processor's counter runs evenly: where it says that it does not, the client ends the process as soon as it is loaded.
+#[cfg(target_arch = "x86_64")]
+fn has_its_clock() -> bool {
+    use std::arch::x86_64::__cpuid;
+    const POWER: u32 = 0x8000_0007;
+    __cpuid(0x8000_0000).eax >= POWER && __cpuid(POWER).edx & 1 << 8 != 0
+}
+
+/// The same: it is the architecture's own, or the client does not ask.
+#[cfg(not(target_arch = "x86_64"))]
+fn has_its_clock() -> bool {
+    true
 }
 
 impl Tracy {
