@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use perseq_rcu::{Domain, Rcu, Worker, flavor};
+use perseq_tests::cpus::Pinned;
 use perseq_tests::limit::eventually;
 use perseq_tests::slow_path;
 use perseq_tests::stress::duration;
@@ -160,6 +161,8 @@ fn a_reader_that_defers_runs_callbacks_and_does_not_wait_for_itself() {
         left.recv().expect("somebody says so");
     });
     others.recv().expect("it enters");
+    // All in one CPU's queue: what is in that of another may wait for somebody there.
+    let _pinned = Pinned::first();
     let told = waited.clone();
     domain.defer(move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| domain.synchronize()));
