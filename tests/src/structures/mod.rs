@@ -17,6 +17,7 @@ mod ring;
 mod shared;
 mod stack;
 mod tally;
+#[cfg(not(miri))]
 pub mod trace;
 mod twins;
 

@@ -7,6 +7,7 @@ mod ops;
 mod rcu;
 mod shared;
 mod sums;
+#[cfg(not(miri))]
 mod trace;
 mod unprotected;
 mod vectors;
@@ -17,12 +18,14 @@ use self::collections::{CountingList, CountingPool, CountingQueue, CountingRing,
 use self::locks::{TriedLocks, TriedMutex, WaitedLocks, WaitedMutex};
 use self::metrics::Recorded;
 use self::ops::CountingOps;
+#[cfg(not(miri))]
 use self::trace::Traces;
 use self::vectors::Vectors;
 use super::Subject;
 use crate::structures::{CidTally, Gauge, SlowTally, Tally};
 pub use rcu::{Torture, Way};
 pub use shared::{Readings, UnfencedReadings};
+#[cfg(not(miri))]
 pub use trace::TornTraces;
 pub use unprotected::{Misplaced, Strayed, TornLocks, Trespassed, Unfenced, Unprotected};
 
@@ -63,6 +66,7 @@ pub fn waiting() -> Vec<Box<dyn Subject>> {
 
 /// What lies in memory that the children of a fork share, who would change it behind the back of who counts.
 #[must_use]
+#[cfg(not(miri))]
 pub fn shared() -> Vec<Box<dyn Subject>> {
     vec![Box::new(Traces::default())]
 }
