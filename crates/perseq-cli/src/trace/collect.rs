@@ -44,9 +44,9 @@ fn builder(options: &RecordingArgs, programs: Programs) -> Builder {
 
 /// A folder for a trace that has no name. The last that was made has the greatest.
 fn unnamed() -> PathBuf {
-    // So exactly that two that are made at once differ.
+    // Two processes may do this in one microsecond.
     let now = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
-    format!("{UNNAMED}{}", now.trim_end_matches('Z').replace(':', "-")).into()
+    format!("{UNNAMED}{}-{}", now.trim_end_matches('Z').replace(':', "-"), std::process::id()).into()
 }
 
 /// Says what has become of a session.
