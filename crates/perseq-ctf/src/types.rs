@@ -58,6 +58,28 @@ impl Level {
     /// `Debug`, so that is trace, and debug is [`DebugLine`](Self::DebugLine), what an event of LTTng is unless it says otherwise.
     pub const OF_RUST: [Self; 5] = [Self::Error, Self::Warning, Self::Info, Self::DebugLine, Self::Debug];
 
+    /// What LTTng and babeltrace2 call it, such as `warning` and `debug:line`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Emergency => "emergency",
+            Self::Alert => "alert",
+            Self::Critical => "critical",
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+            Self::Info => "info",
+            Self::DebugSystem => "debug:system",
+            Self::DebugProgram => "debug:program",
+            Self::DebugProcess => "debug:process",
+            Self::DebugModule => "debug:module",
+            Self::DebugUnit => "debug:unit",
+            Self::DebugFunction => "debug:function",
+            Self::DebugLine => "debug:line",
+            Self::Debug => "debug",
+        }
+    }
+
     /// The level with a number of LTTng.
     #[must_use]
     pub fn from_number(number: u64) -> Option<Self> {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use perseq_trace::{Active, Mode, Program, Status, active, programs};
 use serde_json::json;
 
-use super::values::Level;
 use super::{failed, session};
 use crate::args::{DisableArgs, EnableArgs, ListArgs, SessionArgs};
 use crate::output::{self, Failure};
@@ -42,7 +41,7 @@ pub fn list(options: &ListArgs) -> Result<(), Failure> {
             output::print(format_args!(
                 "  {} ({}): {}",
                 event.full_name(),
-                Level(event.level).name(),
+                event.level.name(),
                 fields.join(", ")
             ))?;
         }
@@ -72,7 +71,7 @@ fn show(session: &Active, status: &Status, programs: &[Program]) -> Result<(), F
     output::print(format_args!("  {}; {} KiB for each CPU", mode(status.mode), status.ring / 1024))?;
     for (on, glob, level) in &status.rules {
         match on {
-            true => output::print(format_args!("  on  {glob} (down to {})", Level(*level).name()))?,
+            true => output::print(format_args!("  on  {glob} (down to {})", level.name()))?,
             false => output::print(format_args!("  off {glob}"))?,
         }
     }

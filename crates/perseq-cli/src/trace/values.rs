@@ -20,39 +20,13 @@ static LEVELS: [Level; COUNT] = {
     levels
 };
 
-/// What they are called, by their numbers.
-const NAMES: [&str; COUNT] = [
-    "emergency",
-    "alert",
-    "critical",
-    "error",
-    "warning",
-    "notice",
-    "info",
-    "debug-system",
-    "debug-program",
-    "debug-process",
-    "debug-module",
-    "debug-unit",
-    "debug-function",
-    "debug-line",
-    "debug",
-];
-
-impl Level {
-    /// What it is called.
-    pub fn name(self) -> &'static str {
-        NAMES[self.0 as usize]
-    }
-}
-
 impl ValueEnum for Level {
     fn value_variants<'a>() -> &'a [Self] {
         &LEVELS
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        let value = PossibleValue::new(self.name());
+        let value = PossibleValue::new(self.0.name());
         Some(match self.0 {
             perseq_ctf::Level::Warning => value.alias("warn").help("may be called warn"),
             perseq_ctf::Level::DebugLine => value.help("what crates tracing and log call debug"),
@@ -120,9 +94,9 @@ mod tests {
     fn levels_are_those_of_lttng_and_have_the_names_of_rust_too() {
         let level = |name| Level::from_str(name, true).map(|level| level.0);
         for level in LEVELS {
-            assert_eq!(format!("{:?}", level.0).to_lowercase(), level.name().replace('-', ""));
+            assert_eq!(format!("{:?}", level.0).to_lowercase(), level.0.name().replace(':', ""));
         }
-        assert_eq!(["error", "warn", "info", "debug-line", "trace"].map(level), Is::OF_RUST.map(Ok));
+        assert_eq!(["error", "warn", "info", "debug:line", "trace"].map(level), Is::OF_RUST.map(Ok));
         assert_eq!((level("debug"), level("Warning")), (Ok(Is::Debug), Ok(Is::Warning)));
         assert!(level("loud").is_err());
     }

@@ -3,30 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{hyphenated, uri};
-use crate::types::{ByteOrder, Enumeration, EventType, Field, Kind, Level, Setting, TraceType};
+use crate::types::{ByteOrder, Enumeration, EventType, Field, Kind, Setting, TraceType};
 use crate::validate::length_name;
 
 /// Whose attributes levels and sources are: babeltrace2 looks for them there, and under its own name.
 const LTTNG: &str = "lttng.org,2009";
-
-/// What levels are called there, by their numbers.
-const LEVELS: [&str; Level::ALL.len()] = [
-    "emergency",
-    "alert",
-    "critical",
-    "error",
-    "warning",
-    "notice",
-    "info",
-    "debug:system",
-    "debug:program",
-    "debug:process",
-    "debug:module",
-    "debug:unit",
-    "debug:function",
-    "debug:line",
-    "debug",
-];
 
 pub(super) fn metadata(types: &TraceType) -> String {
     let fields = Fields { order: types.byte_order };
@@ -129,7 +110,7 @@ fn event_class(id: usize, event: &EventType, fields: &Fields) -> Value {
         "data-stream-class-id": 0,
         "id": id,
         "name": event.full_name().to_string(),
-        "attributes": { LTTNG: { "log-level": LEVELS[event.level as usize] } },
+        "attributes": { LTTNG: { "log-level": event.level.name() } },
         "payload-field-class": fields.structure(&event.fields),
     });
     if let Some(source) = &event.source {
